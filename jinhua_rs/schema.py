@@ -1,0 +1,271 @@
+"""Names, dtypes, units, no-data and classes of everything the house passes on."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from jinhua_rs.errors import ContractError
+from jinhua_rs.scene import BAND_NAMES
+
+__all__ = [
+    "CHANGE_CLASSES",
+    "FOREST_CANOPY",
+    "INDICATORS",
+    "LAND_CLASSES",
+    "ROW_COLUMNS",
+    "TREE_CLASSES",
+    "VARIABLES",
+    "Change",
+    "ClassInfo",
+    "Forest",
+    "IndicatorInfo",
+    "Land",
+    "Status",
+    "Variable",
+    "check",
+    "described",
+    "rows",
+]
+
+FOREST_CANOPY = 0.20
+"""Canopy cover from which ground counts as tree-covered (郁闭度 ≥ 0.20)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """An array that crosses a door: its dtype, unit, valid range and what empty means."""
+
+    name: str
+    dtype: str
+    units: str
+    low: float
+    high: float
+    empty: str
+    meaning: str
+    meaning_zh: str
+
+
+def _reflectance(name: str) -> Variable:
+    return Variable(
+        name, "float32", "1", -0.2, 2.0, "NaN", f"surface reflectance, {name}", f"地表反射率（{name}）"
+    )
+
+
+def _index(name: str, meaning: str, meaning_zh: str) -> Variable:
+    return Variable(name, "float32", "1", -1.0, 1.0, "NaN", meaning, meaning_zh)
+
+
+VARIABLES: dict[str, Variable] = {
+    variable.name: variable
+    for variable in (
+        *map(_reflectance, BAND_NAMES),
+        Variable("scl", "uint8", "class", 0, 11, "0", "Sen2Cor scene classification", "场景分类"),
+        Variable(
+            "n_clear", "uint16", "count", 0, 65535, "never empty; 0 = never seen clear",
+            "clear looks in the period", "时段内晴空观测次数",
+        ),
+        Variable("smad", "float32", "1", 0, 2, "NaN", "spectral (cosine) MAD", "光谱角绝对偏差"),
+        Variable("emad", "float32", "1", 0, 10, "NaN", "Euclidean MAD", "欧氏绝对偏差"),
+        Variable("bcmad", "float32", "1", 0, 1, "NaN", "Bray-Curtis MAD", "Bray-Curtis 绝对偏差"),
+        _index("ndvi", "normalised difference vegetation index", "归一化植被指数"),
+        _index("nbr", "normalised burn ratio (nir08, swir22)", "归一化燃烧指数"),
+        _index("ndmi", "normalised difference moisture index (nir08, swir16)", "归一化水分指数"),
+        _index("ndre", "normalised difference red edge (nir08, rededge1)", "归一化红边指数"),
+        _index("bsi", "bare soil index (swir16, red, nir, blue)", "裸土指数"),
+        _index("ndwi", "normalised difference water index (green, nir)", "归一化水体指数"),
+        Variable("landcover", "uint8", "class", 0, 10, "0", "land-cover class", "土地覆盖类别"),
+        Variable("confidence", "float32", "1", 0, 1, "NaN", "probability of the class", "类别概率"),
+        Variable("canopy", "float32", "1", 0, 1, "NaN", "tree canopy cover", "林冠覆盖度"),
+        Variable("forest", "uint8", "class", 0, 2, "0", "tree cover, canopy ≥ 0.20", "树冠覆盖 ≥ 20%"),
+        Variable("change", "uint8", "class", 0, 4, "0", "forest change between periods", "林地变化"),
+    )
+}
+
+
+class Land(IntEnum):
+    """Land-cover classes; 0 is "not seen"."""
+
+    UNSEEN = 0
+    EVERGREEN_BROADLEAF = 1
+    CONIFER = 2
+    DECIDUOUS = 3
+    BAMBOO = 4
+    SHRUB = 5
+    ORCHARD = 6
+    CROPLAND = 7
+    BUILT = 8
+    BARE = 9
+    WATER = 10
+
+
+TREE_CLASSES = (Land.EVERGREEN_BROADLEAF, Land.CONIFER, Land.DECIDUOUS, Land.BAMBOO)
+
+
+class Forest(IntEnum):
+    """Tree cover; 0 is "not seen"."""
+
+    UNSEEN = 0
+    OTHER = 1
+    FOREST = 2
+
+
+class Change(IntEnum):
+    """Tree cover of two periods; 0 is "not seen in one of them"."""
+
+    UNSEEN = 0
+    STABLE_OTHER = 1
+    GAIN = 2
+    LOSS = 3
+    STABLE_FOREST = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """How a class is called and drawn; ``color`` is ``#rrggbb``."""
+
+    code: int
+    name: str
+    name_zh: str
+    color: str
+
+
+LAND_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "evergreen broadleaf", "常绿阔叶林", "#1b6b3a"),
+    ClassInfo(2, "conifer", "针叶林", "#0f4d3f"),
+    ClassInfo(3, "deciduous", "落叶阔叶林", "#5fa04e"),
+    ClassInfo(4, "bamboo", "竹林", "#9ccb5a"),
+    ClassInfo(5, "shrub, tea, oil-camellia", "灌木/茶/油茶", "#c6b65a"),
+    ClassInfo(6, "orchard", "果园", "#e3a24f"),
+    ClassInfo(7, "cropland", "耕地", "#f3e6a2"),
+    ClassInfo(8, "built-up", "建设用地", "#b0413e"),
+    ClassInfo(9, "bare, mine", "裸地/矿山", "#a08679"),
+    ClassInfo(10, "water", "水域", "#4a90c2"),
+)
+CHANGE_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "stable other land", "稳定非林地", "#efeadf"),
+    ClassInfo(2, "tree-cover gain", "林木增加", "#2f6fd0"),
+    ClassInfo(3, "tree-cover loss", "林木减少", "#d1342b"),
+    ClassInfo(4, "stable tree cover", "稳定林木", "#b9d3b0"),
+)
+
+
+class Status:
+    """What may be done with an indicator row."""
+
+    OK = "ok"
+    NO_INTERVAL = "no_interval"
+    """Map count without a reference sample: shown as context, never judged."""
+    INSUFFICIENT = "insufficient"
+    """Clear-view share below the gate, or nothing seen: 数据不足, value is NaN."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorInfo:
+    """One indicator: its unit (``measure``) and what it is called."""
+
+    name: str
+    measure: str
+    meaning: str
+    meaning_zh: str
+
+
+INDICATORS: dict[str, IndicatorInfo] = {
+    info.name: info
+    for info in (
+        IndicatorInfo(
+            "tree_cover_share", "%", "tree cover (canopy ≥ 20 %) as seen by satellite, share of land",
+            "遥感监测森林（林木）覆盖率",
+        ),
+        IndicatorInfo(
+            "tree_cover_area", "ha", "area of tree cover (canopy ≥ 20 %)", "遥感监测林木覆盖面积"
+        ),
+        IndicatorInfo(
+            "tree_cover_share_mapped", "%", "share of tree-cover pixels among seen pixels, uncorrected",
+            "像元统计林木覆盖率（未校正）",
+        ),
+        IndicatorInfo(
+            "tree_cover_change", "points", "change of the tree-cover share since the baseline",
+            "林木覆盖率变化（百分点）",
+        ),
+        IndicatorInfo("gain_area_mapped", "ha", "mapped tree-cover gain, uncorrected", "林木增加（像元统计）"),
+        IndicatorInfo("loss_area_mapped", "ha", "mapped tree-cover loss, uncorrected", "林木减少（像元统计）"),
+        IndicatorInfo("mean_ndvi", "1", "mean NDVI of seen pixels", "平均植被指数"),
+        IndicatorInfo("mean_canopy", "1", "mean canopy cover of seen pixels", "平均林冠覆盖度"),
+    )
+}
+
+ROW_COLUMNS: tuple[str, ...] = (
+    "period", "unit", "indicator", "value", "low", "high", "measure", "status", "n_clear_share", "source",
+)
+"""
+Tidy indicator rows, one fact per row.
+
+``unit`` is the reporting unit's code; ``low``/``high`` the 95 % interval (NaN where the
+status is ``no_interval``); ``measure`` the unit of measure; ``n_clear_share`` the share of
+the unit's area seen clear; ``source`` says what the number was made from.
+"""
+
+
+def rows(records: list[dict[str, object]]) -> pd.DataFrame:
+    """
+    Make an indicator table and check it.
+
+    Raises
+    ------
+    ContractError
+        On a missing or unknown column, an unknown indicator, a wrong measure, an interval
+        that does not hold its value, or a value beside status ``insufficient``.
+    """
+    table = pd.DataFrame.from_records(records, columns=list(ROW_COLUMNS))
+    for record in records:
+        if set(record) != set(ROW_COLUMNS):
+            raise _bad_rows(f"columns {sorted(set(record) ^ set(ROW_COLUMNS))} missing or unknown")
+    for row in table.itertuples(index=False):
+        info = INDICATORS.get(row.indicator)
+        if info is None or info.measure != row.measure:
+            raise _bad_rows(f"{row.indicator} in {row.measure} is not in the schema")
+        if row.status == Status.INSUFFICIENT and not np.isnan(row.value):
+            raise _bad_rows(f"{row.unit} {row.indicator} has a value although data are insufficient")
+        if row.status == Status.OK and not row.low <= row.value <= row.high:
+            raise _bad_rows(f"{row.unit} {row.indicator} lies outside its interval")
+    return table
+
+
+def _bad_rows(what: str) -> ContractError:
+    return ContractError(
+        f"indicator rows: {what}; see docs/data-dictionary.md", zh=f"指标表不合规范：{what}"
+    )
+
+
+def described(array: xr.DataArray, name: str) -> xr.DataArray:
+    """Give an array its name, dtype and fresh attributes from the schema (never inherited ones)."""
+    variable = VARIABLES[name]
+    array = array.astype(variable.dtype).rename(name)
+    array.attrs = {"units": variable.units, "long_name": variable.meaning}
+    return array
+
+
+def check(data: xr.Dataset, *names: str) -> xr.Dataset:
+    """
+    Pass ``data`` on if it holds ``names`` with the dtype and unit of the schema.
+
+    Raises
+    ------
+    ContractError
+        Naming the first variable that is missing or of another dtype.
+    """
+    for name in names:
+        if name not in data:
+            raise ContractError(
+                f"{name!r} is missing, found {sorted(map(str, data.data_vars))}",
+                zh=f"缺少变量 {name!r}",
+            )
+        if data[name].dtype != np.dtype(VARIABLES[name].dtype):
+            raise ContractError(
+                f"{name!r} must be {VARIABLES[name].dtype}, got {data[name].dtype}",
+                zh=f"变量 {name!r} 的类型应为 {VARIABLES[name].dtype}，实为 {data[name].dtype}",
+            )
+    return data

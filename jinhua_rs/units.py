@@ -1,0 +1,28 @@
+"""Areas with their unit in the name, and the Chinese units that staff read."""
+
+__all__ = ["MU_PER_HA", "MU_PER_KM2", "M2_PER_MU", "hectares", "mu", "ten_thousand_mu"]
+
+M2_PER_MU = 10_000 / 15
+"""1 亩 = 10000/15 m²; the printed 0.0667 ha is a rounded form and never computed with."""
+MU_PER_HA = 15.0
+MU_PER_KM2 = 1_500.0
+
+
+def mu(area_m2: float) -> float:
+    """
+    Square metres to 亩.
+
+    >>> mu(10_000), round(mu(10_942e6) / 1e4, 1)
+    (15.0, 1641.3)
+    """
+    return area_m2 / M2_PER_MU
+
+
+def ten_thousand_mu(area_m2: float) -> float:
+    """Square metres to 万亩."""
+    return mu(area_m2) / 10_000
+
+
+def hectares(area_m2: float) -> float:
+    """Square metres to hectares."""
+    return area_m2 / 10_000

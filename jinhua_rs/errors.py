@@ -94,7 +94,7 @@ class ContractError(IntegrityError):
     """An array breaks the schema: wrong name, dtype, dims or unit."""
 
 
-class GridMismatch(ContractError):
+class GridMismatch(ContractError):  # noqa: N818 - the field's own word
     """Two arrays do not lie on one grid."""
 
 

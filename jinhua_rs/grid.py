@@ -1,6 +1,7 @@
 """The one grid: a CRS, a pixel size and square tiles on a fixed origin."""
 
 from dataclasses import dataclass
+from math import floor
 
 import xarray as xr
 from odc.geo.geobox import GeoBox
@@ -50,8 +51,8 @@ class Grid:
             raise ConfigError(
                 f"grid needs a positive resolution and tile size, got {self.resolution} m "
                 f"and {self.tile_size} px; mend [area] in the configuration",
-                zh=f"格网分辨率和瓦片大小必须为正（现为 {self.resolution} 米、{self.tile_size} 像元），"
-                "请修改配置 [area]",
+                zh="格网分辨率和瓦片大小必须为正，"
+                f"现为 {self.resolution} 米、{self.tile_size} 像元；请修改配置 [area]",
             )
 
     @property
@@ -65,19 +66,27 @@ class Grid:
 
         A tile that only touches the outline along an edge is left out.
         """
-        spec = self.spec
         found = (
-            Tile(f"e{ix:04d}n{iy:04d}", geobox)
-            for (ix, iy), geobox in spec.tiles_from_geopolygon(Geometry(area, self.crs))
+            Tile(_tile_id(ix, iy), geobox)
+            for (ix, iy), geobox in self.spec.tiles_from_geopolygon(Geometry(area, self.crs))
             if area.intersection(geobox.extent.geom).area > 0
         )
         return tuple(sorted(found, key=lambda tile: tile.id))
+
+    def tile_id(self, x: float, y: float) -> str:
+        """Id of the tile on which a point of the CRS lies."""
+        side = self.resolution * self.tile_size
+        return _tile_id(floor(x / side), floor(y / side))
 
     def covering(self, bounds: tuple[float, float, float, float]) -> GeoBox:
         """Smallest geobox on the grid that holds ``(left, bottom, right, top)`` in its CRS."""
         return GeoBox.from_bbox(
             BoundingBox(*bounds, crs=self.crs), resolution=self.resolution, tight=False
         )
+
+
+def _tile_id(ix: int, iy: int) -> str:
+    return f"e{ix:04d}n{iy:04d}"
 
 
 def require_same_grid(*arrays: xr.DataArray | xr.Dataset) -> None:
@@ -99,5 +108,6 @@ def require_same_grid(*arrays: xr.DataArray | xr.Dataset) -> None:
                 raise GridMismatch(
                     f"{names[0]} and {names[1]} differ along {dim!r}; load both on one geobox "
                     "instead of reprojecting one of them",
-                    zh=f"{names[0]} 与 {names[1]} 的 {dim!r} 坐标不一致；请在同一格网上读取，不要事后重投影",
+                    zh=f"{names[0]} 与 {names[1]} 的 {dim!r} 坐标不一致；"
+                    "请在同一格网上读取，不要事后重投影",
                 )

@@ -43,13 +43,14 @@ class Asset:
 
     ``transform`` is the six-number affine ``(a, b, c, d, e, f)`` and ``shape`` is
     ``(rows, columns)``; both are ``None`` where the item does not say.
-    ``checksum`` is the multihash of the STAC file extension, where given.
+    ``checksum`` is the multihash and ``size`` the bytes of the STAC file extension, where given.
     """
 
     href: str
     transform: tuple[float, ...] | None = None
     shape: tuple[int, int] | None = None
     checksum: str | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,9 +107,16 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class SceneDecision:
-    """What became of one item of a search: ``kept``, or ``dropped`` with the reason."""
+    """
+    What became of one item of a search: ``kept``, or ``dropped`` with the reason.
+
+    ``code`` is the short form of the reason that is counted by; ``reason_zh`` is the
+    reason in Chinese.
+    """
 
     id: str
     verdict: str
     reason: str
     scene: Scene | None
+    code: str = ""
+    reason_zh: str = ""

@@ -1,7 +1,9 @@
 """Names, dtypes, units, no-data and classes of everything the house passes on."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,7 +52,14 @@ class Variable:
 
 def _reflectance(name: str) -> Variable:
     return Variable(
-        name, "float32", "1", -0.2, 2.0, "NaN", f"surface reflectance, {name}", f"地表反射率（{name}）"
+        name,
+        "float32",
+        "1",
+        -0.2,
+        2.0,
+        "NaN",
+        f"surface reflectance, {name}",
+        f"地表反射率（{name}）",
     )
 
 
@@ -64,8 +73,14 @@ VARIABLES: dict[str, Variable] = {
         *map(_reflectance, BAND_NAMES),
         Variable("scl", "uint8", "class", 0, 11, "0", "Sen2Cor scene classification", "场景分类"),
         Variable(
-            "n_clear", "uint16", "count", 0, 65535, "never empty; 0 = never seen clear",
-            "clear looks in the period", "时段内晴空观测次数",
+            "n_clear",
+            "uint16",
+            "count",
+            0,
+            65535,
+            "never empty; 0 = never seen clear",
+            "clear looks in the period",
+            "时段内晴空观测次数",
         ),
         Variable("smad", "float32", "1", 0, 2, "NaN", "spectral (cosine) MAD", "光谱角绝对偏差"),
         Variable("emad", "float32", "1", 0, 10, "NaN", "Euclidean MAD", "欧氏绝对偏差"),
@@ -79,8 +94,12 @@ VARIABLES: dict[str, Variable] = {
         Variable("landcover", "uint8", "class", 0, 10, "0", "land-cover class", "土地覆盖类别"),
         Variable("confidence", "float32", "1", 0, 1, "NaN", "probability of the class", "类别概率"),
         Variable("canopy", "float32", "1", 0, 1, "NaN", "tree canopy cover", "林冠覆盖度"),
-        Variable("forest", "uint8", "class", 0, 2, "0", "tree cover, canopy ≥ 0.20", "树冠覆盖 ≥ 20%"),
-        Variable("change", "uint8", "class", 0, 4, "0", "forest change between periods", "林地变化"),
+        Variable(
+            "forest", "uint8", "class", 0, 2, "0", "tree cover, canopy ≥ 0.20", "树冠覆盖 ≥ 20%"
+        ),
+        Variable(
+            "change", "uint8", "class", 0, 4, "0", "forest change between periods", "林地变化"
+        ),
     )
 }
 
@@ -176,29 +195,48 @@ INDICATORS: dict[str, IndicatorInfo] = {
     info.name: info
     for info in (
         IndicatorInfo(
-            "tree_cover_share", "%", "tree cover (canopy ≥ 20 %) as seen by satellite, share of land",
+            "tree_cover_share",
+            "%",
+            "tree cover (canopy ≥ 20 %) as seen by satellite, share of land",
             "遥感监测森林（林木）覆盖率",
         ),
         IndicatorInfo(
             "tree_cover_area", "ha", "area of tree cover (canopy ≥ 20 %)", "遥感监测林木覆盖面积"
         ),
         IndicatorInfo(
-            "tree_cover_share_mapped", "%", "share of tree-cover pixels among seen pixels, uncorrected",
+            "tree_cover_share_mapped",
+            "%",
+            "share of tree-cover pixels among seen pixels, uncorrected",
             "像元统计林木覆盖率（未校正）",
         ),
         IndicatorInfo(
-            "tree_cover_change", "points", "change of the tree-cover share since the baseline",
+            "tree_cover_change",
+            "points",
+            "change of the tree-cover share since the baseline",
             "林木覆盖率变化（百分点）",
         ),
-        IndicatorInfo("gain_area_mapped", "ha", "mapped tree-cover gain, uncorrected", "林木增加（像元统计）"),
-        IndicatorInfo("loss_area_mapped", "ha", "mapped tree-cover loss, uncorrected", "林木减少（像元统计）"),
+        IndicatorInfo(
+            "gain_area_mapped", "ha", "mapped tree-cover gain, uncorrected", "林木增加（像元统计）"
+        ),
+        IndicatorInfo(
+            "loss_area_mapped", "ha", "mapped tree-cover loss, uncorrected", "林木减少（像元统计）"
+        ),
         IndicatorInfo("mean_ndvi", "1", "mean NDVI of seen pixels", "平均植被指数"),
         IndicatorInfo("mean_canopy", "1", "mean canopy cover of seen pixels", "平均林冠覆盖度"),
     )
 }
 
 ROW_COLUMNS: tuple[str, ...] = (
-    "period", "unit", "indicator", "value", "low", "high", "measure", "status", "n_clear_share", "source",
+    "period",
+    "unit",
+    "indicator",
+    "value",
+    "low",
+    "high",
+    "measure",
+    "status",
+    "n_clear_share",
+    "source",
 )
 """
 Tidy indicator rows, one fact per row.
@@ -209,7 +247,7 @@ the unit's area seen clear; ``source`` says what the number was made from.
 """
 
 
-def rows(records: list[dict[str, object]]) -> pd.DataFrame:
+def rows(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """
     Make an indicator table and check it.
 
@@ -219,19 +257,27 @@ def rows(records: list[dict[str, object]]) -> pd.DataFrame:
         On a missing or unknown column, an unknown indicator, a wrong measure, an interval
         that does not hold its value, or a value beside status ``insufficient``.
     """
-    table = pd.DataFrame.from_records(records, columns=list(ROW_COLUMNS))
     for record in records:
-        if set(record) != set(ROW_COLUMNS):
-            raise _bad_rows(f"columns {sorted(set(record) ^ set(ROW_COLUMNS))} missing or unknown")
-    for row in table.itertuples(index=False):
-        info = INDICATORS.get(row.indicator)
-        if info is None or info.measure != row.measure:
-            raise _bad_rows(f"{row.indicator} in {row.measure} is not in the schema")
-        if row.status == Status.INSUFFICIENT and not np.isnan(row.value):
-            raise _bad_rows(f"{row.unit} {row.indicator} has a value although data are insufficient")
-        if row.status == Status.OK and not row.low <= row.value <= row.high:
-            raise _bad_rows(f"{row.unit} {row.indicator} lies outside its interval")
-    return table
+        wrong = _wrong_row(record)
+        if wrong is not None:
+            raise _bad_rows(wrong)
+    return pd.DataFrame.from_records(records, columns=list(ROW_COLUMNS))
+
+
+def _wrong_row(record: Mapping[str, Any]) -> str | None:
+    """Say what is wrong with a row; None when it keeps the schema."""
+    if set(record) != set(ROW_COLUMNS):
+        return f"columns {sorted(set(record) ^ set(ROW_COLUMNS))} missing or unknown"
+    name = f"{record['unit']} {record['indicator']}"
+    info = INDICATORS.get(record["indicator"])
+    if info is None or info.measure != record["measure"]:
+        return f"{name} in {record['measure']} is not in the schema"
+    value, low, high = (float(record[key]) for key in ("value", "low", "high"))
+    if record["status"] == Status.INSUFFICIENT and not np.isnan(value):
+        return f"{name} has a value although data are insufficient"
+    if record["status"] == Status.OK and not low <= value <= high:
+        return f"{name} lies outside its interval"
+    return None
 
 
 def _bad_rows(what: str) -> ContractError:

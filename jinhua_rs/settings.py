@@ -1,8 +1,8 @@
-"""What a run is told: one TOML file, overridden by environment and command line, nothing unknown."""
+"""What a run is told: one TOML file, then environment, then command line; nothing unknown."""
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -41,6 +41,13 @@ class Area(_Section):
     tile_size: Annotated[int, Field(ge=16, le=4096)] = 1024
 
 
+class Time(_Section):
+    """Which periods are compared."""
+
+    baseline: str = ""
+    """Period with which a run is compared, same season; empty means no comparison."""
+
+
 class Stac(_Section):
     """Where imagery is found."""
 
@@ -77,6 +84,8 @@ class Model(_Section):
     """Folder of a stored model; empty means: train one from ``samples``."""
     samples: Path | None = None
     """Point layer with columns ``class`` (code) and/or ``canopy`` (0-1)."""
+    period: str = ""
+    """Period of the samples; empty means the baseline, or the run's own."""
     seed: int = 20200101
     block_m: Annotated[float, Field(gt=0)] = 5_000.0
     """Side of the spatial blocks that are held out together, metres."""
@@ -156,6 +165,7 @@ class Settings(_Section):
     """Everything a run is told. Unknown keys are refused."""
 
     area: Area = Area()
+    time: Time = Time()
     stac: Stac = Stac()
     composite: Composite = Composite()
     model: Model = Model()
@@ -217,25 +227,13 @@ def load_settings(
     ConfigError
         On a file that cannot be read, an unknown key (with a hint) or a wrong value.
     """
+    variables = os.environ if environment is None else environment
+    layers = (*_of_file(path), *_of_environment(variables), *_of_command_line(overrides or {}))
     merged: dict[str, dict[str, Any]] = {}
     sources: dict[str, str] = {}
-
-    def put(section: str, key: str, value: object, source: str) -> None:
+    for section, key, value, source in layers:
         merged.setdefault(section, {})[key] = value
         sources[f"{section}.{key}"] = source
-
-    if path is not None:
-        for section, values in _read(path).items():
-            for key, value in values.items():
-                put(section, key, _anchored(section, key, value, path.parent), f"file {path.name}")
-    variables = os.environ if environment is None else environment
-    for name, value in variables.items():
-        section, _, key = name.removeprefix(ENV_PREFIX).lower().partition("_")
-        if name.startswith(ENV_PREFIX) and section in Settings.model_fields:
-            put(section, key, value, f"environment {name}")
-    for name, value in (overrides or {}).items():
-        section, _, key = name.partition(".")
-        put(section, key, value, "command line")
     where = path.name if path else "settings"
     _refuse_unknown(merged, where)
     try:
@@ -250,7 +248,37 @@ def load_settings(
     return Sourced(settings=settings, sources=sources)
 
 
-_PATHS = {("area", "units"), ("model", "file"), ("model", "samples"), ("reference", "file"), ("output", "root")}
+Given = tuple[str, str, object, str]
+
+
+def _of_file(path: Path | None) -> Iterator[Given]:
+    if path is not None:
+        for section, values in _read(path).items():
+            for key, value in values.items():
+                anchored = _anchored(section, key, value, path.parent)
+                yield section, key, anchored, f"file {path.name}"
+
+
+def _of_environment(variables: Mapping[str, str]) -> Iterator[Given]:
+    for name, value in sorted(variables.items()):
+        section, _, key = name.removeprefix(ENV_PREFIX).lower().partition("_")
+        if name.startswith(ENV_PREFIX) and section in Settings.model_fields:
+            yield section, key, value, f"environment {name}"
+
+
+def _of_command_line(overrides: Mapping[str, object]) -> Iterator[Given]:
+    for name, value in overrides.items():
+        section, _, key = name.partition(".")
+        yield section, key, value, "command line"
+
+
+_PATHS = {
+    ("area", "units"),
+    ("model", "file"),
+    ("model", "samples"),
+    ("reference", "file"),
+    ("output", "root"),
+}
 
 
 def _anchored(section: str, key: str, value: object, folder: Path) -> object:
@@ -291,7 +319,9 @@ def _refuse_unknown(merged: Mapping[str, Mapping[str, object]], where: str) -> N
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             for key in values:
                 if key not in kind.model_fields:
-                    _refuse(where, f"{section}.{key}", [f"{section}.{k}" for k in kind.model_fields])
+                    _refuse(
+                        where, f"{section}.{key}", [f"{section}.{k}" for k in kind.model_fields]
+                    )
 
 
 def _refuse(where: str, key: str, known: list[str]) -> None:
@@ -299,5 +329,6 @@ def _refuse(where: str, key: str, known: list[str]) -> None:
     hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
     raise ConfigError(
         f"{where}: unknown key {key!r}; {hint}",
-        zh=f"{where}：未知的配置项 {key!r}；" + (f"是否想写 {close[0]!r}？" if close else f"可用：{'、'.join(known)}"),
+        zh=f"{where}：未知的配置项 {key!r}；"
+        + (f"是否想写 {close[0]!r}？" if close else f"可用：{'、'.join(known)}"),
     )

@@ -1,0 +1,62 @@
+"""From a composite to the named features a model reads."""
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+import xarray as xr
+
+from jinhua_rs import indices
+
+__all__ = ["names", "stack"]
+
+_INDICES: dict[str, tuple[Callable[..., xr.DataArray], tuple[str, ...]]] = {
+    "ndvi": (indices.ndvi, ("red", "nir")),
+    "nbr": (indices.nbr, ("nir08", "swir22")),
+    "ndmi": (indices.ndmi, ("nir08", "swir16")),
+    "ndre": (indices.ndre, ("rededge1", "nir08")),
+    "bsi": (indices.bsi, ("blue", "red", "nir", "swir16")),
+    "ndwi": (indices.ndwi, ("green", "nir")),
+}
+_SPREADS = ("smad", "emad", "bcmad")
+
+
+def names(bands: Sequence[str]) -> tuple[str, ...]:
+    """
+    Names of the features that ``bands`` allow, in the order in which models read them.
+
+    >>> names(("green", "red", "nir"))
+    ('green', 'red', 'nir', 'ndvi', 'ndwi', 'smad', 'emad', 'bcmad')
+    """
+    allowed = (name for name, (_, needs) in _INDICES.items() if set(needs) <= set(bands))
+    return (*bands, *allowed, *_SPREADS)
+
+
+def stack(composite: xr.Dataset, bands: Sequence[str]) -> xr.DataArray:
+    """
+    Stack bands, indices and spreads of a composite.
+
+    Parameters
+    ----------
+    composite : Dataset, dims (y, x)
+        Holds ``bands`` and ``smad``, ``emad``, ``bcmad``; float32, NaN = not seen.
+    bands : sequence of str
+        Canonical band names.
+
+    Returns
+    -------
+    DataArray, float32, dims (feature, y, x)
+        ``feature`` holds :func:`names`. A spread that is NaN where the bands are seen
+        (a single clear look has none) is 0; NaN otherwise means not seen.
+    """
+    found = []
+    for name in names(bands):
+        if name in _INDICES:
+            index, needs = _INDICES[name]
+            found.append(index(*(composite[band] for band in needs)))
+        elif name in _SPREADS:
+            found.append(composite[name].fillna(0.0).where(composite[bands[0]].notnull()))
+        else:
+            found.append(composite[name])
+    label = pd.Index(names(bands), name="feature")
+    stacked = xr.concat(found, dim=label, coords="minimal", compat="override")
+    return stacked.rename("features").astype("float32")

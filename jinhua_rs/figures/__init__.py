@@ -1,0 +1,40 @@
+"""
+Pictures for people: maps of published rasters, the choropleth, and the chart with intervals.
+
+Every function returns PNG bytes and writes nothing. Equal inputs give equal bytes.
+Every picture carries its data dates, run, sources and, for simulated data, the mark.
+"""
+
+from jinhua_rs.figures.bars import Bar, interval_bars
+from jinhua_rs.figures.caption import Caption, Language, Words
+from jinhua_rs.figures.choropleth import choropleth
+from jinhua_rs.figures.estimate import MISSING, Estimate
+from jinhua_rs.figures.rasters import (
+    CANOPY,
+    CLEAR_LOOKS,
+    FOREST_CLASSES,
+    NDVI,
+    Ramp,
+    change_map,
+    class_map,
+    index_map,
+)
+
+__all__ = [
+    "CANOPY",
+    "CLEAR_LOOKS",
+    "FOREST_CLASSES",
+    "MISSING",
+    "NDVI",
+    "Bar",
+    "Caption",
+    "Estimate",
+    "Language",
+    "Ramp",
+    "Words",
+    "change_map",
+    "choropleth",
+    "class_map",
+    "index_map",
+    "interval_bars",
+]

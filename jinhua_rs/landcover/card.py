@@ -1,0 +1,195 @@
+"""What a model says of itself: features, samples, held-out scores, digest and limits."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+__all__ = [
+    "SIMULATED_PREFIX",
+    "CanopyTest",
+    "ClassScore",
+    "Feature",
+    "ForestShape",
+    "HeldOut",
+    "LandcoverTest",
+    "ModelCard",
+    "SampleCounts",
+]
+
+SIMULATED_PREFIX = "sim-"
+"""Every model that learnt from simulated ground carries this in its name, and no other does."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Feature(_Part):
+    """One input of the model; its place in the card is its place in the model."""
+
+    name: Annotated[str, Field(min_length=1)]
+    units: str
+    """Unit, ``"1"`` for reflectance and indices, ``"not stated"`` where nobody said."""
+
+
+class SampleCounts(_Part):
+    """What became of the rows of the sample table."""
+
+    given: Count
+    incomplete: Count
+    """Dropped: a feature or a coordinate is missing or infinite."""
+    unlabelled: Count
+    """Dropped: neither a class nor a canopy cover."""
+    duplicates: Count
+    """Dropped: equal to another row in every column that counts."""
+    contradictions: Count
+    """Kept: same place and same features as another row, but another label."""
+    used: Count
+
+
+class HeldOut(_Part):
+    """How blocks were held out: square blocks of ``side_m``, never split between folds."""
+
+    side_m: Annotated[float, Field(gt=0)]
+    blocks: Annotated[int, Field(ge=2)]
+    folds: Annotated[int, Field(ge=2)]
+
+
+class ClassScore(_Part):
+    """
+    One class among the held-out samples.
+
+    ``users_accuracy`` is ``None`` where the class was never predicted. A class that lies in
+    one block only can never be found while that block is held out: its scores are then 0.
+    """
+
+    code: Annotated[int, Field(ge=1)]
+    samples: Count
+    blocks: Count
+    users_accuracy: Share | None
+    producers_accuracy: Share
+
+
+class LandcoverTest(_Part):
+    """
+    Classes of block-held-out samples. Not the accuracy of a map, which needs its own sample.
+
+    ``confusion[i][j]`` counts samples predicted as the i-th class that are of the j-th class.
+    """
+
+    held_out: HeldOut
+    samples: Count
+    accuracy: Share
+    fold_accuracy: tuple[Share, ...]
+    confusion: tuple[tuple[Count, ...], ...]
+    scores: tuple[ClassScore, ...]
+
+
+class CanopyTest(_Part):
+    """
+    Canopy cover (0-1) of block-held-out samples. Not the accuracy of a map.
+
+    ``bias`` is the mean of predicted minus true; ``r2`` is ``None`` where all samples are
+    alike. ``forest_confusion`` is for canopy ≥ 0.20: rows predicted, columns true, other
+    land first; ``forest_agreement`` its diagonal share.
+    """
+
+    held_out: HeldOut
+    samples: Count
+    rmse: Annotated[float, Field(ge=0)]
+    bias: float
+    r2: Annotated[float, Field(le=1)] | None
+    fold_rmse: tuple[Annotated[float, Field(ge=0)], ...]
+    forest_agreement: Share
+    forest_confusion: tuple[tuple[Count, Count], tuple[Count, Count]]
+
+
+class ForestShape(_Part):
+    """How the random forests were grown."""
+
+    trees: Annotated[int, Field(ge=1)]
+    depth: Annotated[int, Field(ge=1)]
+    leaf: Annotated[int, Field(ge=1)]
+    seed: int
+
+
+class ModelCard(_Part):
+    """
+    All that must be known of a model before its map is believed; travels as ``card.json``.
+
+    Attributes
+    ----------
+    layout : int
+        Version of this form.
+    name : str
+        ``[A-Za-z0-9_.-]+``, beginning with ``sim-`` if and only if ``simulated``.
+    kind : str
+        Which forests there are.
+    features : tuple[Feature, ...]
+        Inputs, in the order of the model.
+    classes : tuple[int, ...]
+        :class:`jinhua_rs.schema.Land` codes in the order of the classifier; empty without one.
+    periods : tuple[str, ...]
+        Periods of the imagery that the features came from.
+    samples : SampleCounts
+        Rows given, dropped and used.
+    landcover, canopy : LandcoverTest, CanopyTest or None
+        Held-out scores, ``None`` where there is no such forest.
+    forest : ForestShape
+        Trees, depth, leaf size and seed.
+    versions : dict[str, str]
+        Of ``python``, ``numpy``, ``scikit-learn`` and ``skops``.
+    sha256 : str
+        Digest of ``model.skops``; equal samples and options give an equal digest.
+    note : str
+        Where the samples came from, in the words of who trained the model.
+    limits : tuple[str, ...]
+        What the model cannot do, found while training; Chinese, then English.
+    simulated : bool
+        True if it learnt from the simulated city.
+
+    Examples
+    --------
+    >>> len(ModelCard.model_fields)
+    15
+    """
+
+    layout: Literal[1] = 1
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
+    kind: Literal["landcover", "canopy", "landcover+canopy"]
+    features: Annotated[tuple[Feature, ...], Field(min_length=1)]
+    classes: tuple[int, ...]
+    periods: tuple[str, ...]
+    samples: SampleCounts
+    landcover: LandcoverTest | None
+    canopy: CanopyTest | None
+    forest: ForestShape
+    versions: dict[str, str]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    note: str
+    limits: tuple[str, ...]
+    simulated: bool
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features, in the order of the model."""
+        return tuple(feature.name for feature in self.features)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.name.startswith(SIMULATED_PREFIX) != self.simulated:
+            raise ValueError(f"name {self.name!r} does not fit simulated = {self.simulated}")
+        if len(set(self.feature_names)) != len(self.features):
+            raise ValueError("a feature occurs twice")
+        if bool(self.classes) != (self.landcover is not None):
+            raise ValueError("classes and their held-out test must come together")
+        if self.kind != "+".join(self._forests()):
+            raise ValueError(f"kind {self.kind!r} does not fit the tests of the card")
+        return self
+
+    def _forests(self) -> list[str]:
+        tests = {"landcover": self.landcover, "canopy": self.canopy}
+        return [name for name, test in tests.items() if test is not None]

@@ -1,0 +1,149 @@
+"""The card as a page that people read: ``card.md``, Chinese first, English beside it."""
+
+from collections.abc import Iterable, Sequence
+
+from jinhua_rs.landcover.card import CanopyTest, HeldOut, LandcoverTest, ModelCard
+from jinhua_rs.schema import LAND_CLASSES
+
+__all__ = ["card_page"]
+
+_NAMES = {info.code: f"{info.name_zh} {info.name}" for info in LAND_CLASSES}
+
+
+def card_page(card: ModelCard) -> str:
+    """
+    Write a model card as Markdown.
+
+    Returns
+    -------
+    str
+        Ends with a newline; shares in percent with one decimal, "—" where there is none.
+    """
+    mark = ["", "> **模拟数据模型 · SIMULATED: never for real imagery**"] if card.simulated else []
+    parts = [
+        [f"# 模型卡 Model card: {card.name}", *mark],
+        ["## 概况 Summary", "", *_summary(card)],
+        ["## 样本 Samples", "", *_samples(card)],
+        *([_landcover(card.landcover)] if card.landcover else []),
+        *([_canopy(card.canopy)] if card.canopy else []),
+        ["## 局限 Limits", "", *(f"- {limit}" for limit in card.limits)],
+        ["## 特征 Features", "", *_features(card)],
+    ]
+    return "\n\n".join("\n".join(part) for part in parts) + "\n"
+
+
+def _summary(card: ModelCard) -> list[str]:
+    forest = card.forest
+    return _table(
+        ("项目 Item", "值 Value"),
+        [
+            ("种类 Kind", f"random forest, {card.kind}"),
+            ("影像时段 Imagery", ", ".join(card.periods) or "—"),
+            ("说明 Note", card.note or "—"),
+            ("参数 Trees / depth / leaf", f"{forest.trees} / {forest.depth} / {forest.leaf}"),
+            ("随机种子 Seed", str(forest.seed)),
+            ("版本 Versions", ", ".join(f"{k} {v}" for k, v in card.versions.items())),
+            ("SHA-256 (model.skops)", f"`{card.sha256}`"),
+        ],
+    )
+
+
+def _samples(card: ModelCard) -> list[str]:
+    counts = card.samples
+    return _table(
+        ("行 Rows", "数量 Count"),
+        [
+            ("提供 given", str(counts.given)),
+            ("缺特征或坐标，弃 incomplete, dropped", str(counts.incomplete)),
+            ("无标签，弃 unlabelled, dropped", str(counts.unlabelled)),
+            ("重复，弃 duplicates, dropped", str(counts.duplicates)),
+            ("同地异标签，留 contradictions, kept", str(counts.contradictions)),
+            ("使用 used", str(counts.used)),
+        ],
+    )
+
+
+def _landcover(test: LandcoverTest) -> list[str]:
+    rows = [
+        (
+            _NAMES[score.code],
+            str(score.samples),
+            str(score.blocks),
+            _percent(score.users_accuracy),
+            _percent(score.producers_accuracy),
+        )
+        for score in test.scores
+    ]
+    codes = [str(score.code) for score in test.scores]
+    confusion = [
+        (f"**{code}**", *map(str, row)) for code, row in zip(codes, test.confusion, strict=True)
+    ]
+    folds = ", ".join(_percent(share) for share in test.fold_accuracy)
+    return [
+        "## 土地覆盖：空间块留出检验 Land cover, held out in blocks",
+        "",
+        _how(test.held_out, test.samples),
+        "",
+        f"总体一致率 Accuracy: **{_percent(test.accuracy)}** (各折 folds: {folds})",
+        "",
+        *_table(
+            ("类别 Class", "样本 Samples", "块 Blocks", "用户精度 User's", "生产者精度 Producer's"),
+            rows,
+        ),
+        "",
+        "混淆矩阵：行为预测，列为样本 Confusion: rows predicted, columns samples",
+        "",
+        *_table(("", *codes), confusion),
+    ]
+
+
+def _canopy(test: CanopyTest) -> list[str]:
+    (other, missed), (false, forest) = test.forest_confusion
+    return [
+        "## 林冠覆盖度：空间块留出检验 Canopy cover, held out in blocks",
+        "",
+        _how(test.held_out, test.samples),
+        "",
+        *_table(
+            ("指标 Score", "值 Value"),
+            [
+                ("均方根误差 RMSE", f"{test.rmse:.3f}"),
+                ("平均偏差 bias", f"{test.bias:+.3f}"),
+                ("决定系数 R²", "—" if test.r2 is None else f"{test.r2:.3f}"),
+                ("各折 RMSE of folds", ", ".join(f"{rmse:.3f}" for rmse in test.fold_rmse)),
+                ("林/非林一致率 forest agreement (canopy ≥ 0.20)", _percent(test.forest_agreement)),
+                ("其中：一致 agreed, forest / other", f"{forest} / {other}"),
+                ("误判为林 / 漏判 false forest / missed forest", f"{false} / {missed}"),
+            ],
+        ),
+    ]
+
+
+def _how(held_out: HeldOut, samples: int) -> str:
+    return (
+        f"{samples} 个样本，{held_out.blocks} 个边长 {held_out.side_m:g} 米的空间块，"
+        f"{held_out.folds} 折；不是地图精度。 "
+        f"{samples} samples in {held_out.blocks} blocks of {held_out.side_m:g} m, "
+        f"{held_out.folds} folds; not the accuracy of a map."
+    )
+
+
+def _features(card: ModelCard) -> list[str]:
+    rows = [
+        (str(number), f"`{feature.name}`", feature.units)
+        for number, feature in enumerate(card.features, start=1)
+    ]
+    return _table(("序 Order", "特征 Feature", "单位 Unit"), rows)
+
+
+def _percent(share: float | None) -> str:
+    return "—" if share is None else f"{100 * share:.1f} %"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(_cell(text) for text in line) + " |" for line in lines]
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("|", "\\|").split())

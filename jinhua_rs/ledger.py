@@ -1,0 +1,63 @@
+"""What was used, dropped, done or failed, and why: one JSON line per event, only ever appended."""
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+__all__ = ["Entry", "Ledger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """
+    One event.
+
+    ``kind`` is ``asset`` or ``tile``; ``id`` names the thing; ``state`` is ``used``,
+    ``dropped``, ``failed``, ``done`` or ``reused``; ``reason`` is empty where nothing went wrong.
+    """
+
+    kind: str
+    id: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The events of one period's runs. The newest entry of a thing is the one that holds."""
+
+    path: Path
+
+    def note(self, *entries: Entry) -> None:
+        """Append entries; a torn last line of a killed run is closed first."""
+        lines = "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a+b") as file:
+            if file.tell():
+                file.seek(-1, 2)
+                if file.read(1) != b"\n":
+                    file.write(b"\n")
+            file.write(lines.encode())
+
+    def current(self) -> dict[tuple[str, str], Entry]:
+        """Return the newest entry of each thing, by kind and id."""
+        found: dict[tuple[str, str], Entry] = {}
+        if self.path.is_file():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                entry = _parsed(line)
+                if entry is not None:
+                    found[entry.kind, entry.id] = entry
+        return found
+
+    def counts(self, kind: str) -> Counter[str]:
+        """Count the things of a kind in each state."""
+        return Counter(entry.state for (k, _), entry in self.current().items() if k == kind)
+
+
+def _parsed(line: str) -> Entry | None:
+    """Read one line; ``None`` for the torn line that a killed run can leave."""
+    try:
+        return Entry(**json.loads(line))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,197 @@
+"""The work on one tile: what a worker does, ending in a finished, checksummed folder."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
+from odc.geo.xr import rasterize, xr_coords
+from rasterio.errors import RasterioError
+from shapely.geometry.base import BaseGeometry
+
+from jinhua_rs import change, composite, cube, features, indices, landcover, masks, store
+from jinhua_rs.grid import Tile
+from jinhua_rs.scene import Scene
+from jinhua_rs.schema import described
+from jinhua_rs.settings import Composite
+
+__all__ = [
+    "CompositeJob",
+    "Made",
+    "change_tile",
+    "classify_tile",
+    "composite_tile",
+    "features_at",
+    "inspect_scene",
+]
+
+_BLOCK = 512
+"""Pixels are composited in blocks of this side, so that memory does not grow with the tile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What became of a tile: ``done`` or ``reused``; scenes that could not be read, and why."""
+
+    tile: str
+    state: str
+    broken: dict[str, str]
+    clear_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeJob:
+    """Everything a worker needs to composite one tile."""
+
+    path: Path
+    key: str
+    tile: Tile
+    scenes: tuple[Scene, ...]
+    area: BaseGeometry
+    options: Composite
+    label: str
+
+
+def composite_tile(job: CompositeJob) -> Made:
+    """
+    Composite one tile, unless that is done already.
+
+    A scene whose pixels cannot be read is left out of the whole tile and reported;
+    the tile is then made from the others.
+    """
+    if store.is_sealed(job.path, job.key):
+        facts = store.read_facts(job.path)
+        return Made(job.tile.id, "reused", dict(facts["broken"]), int(facts["clear_pixels"]))
+    made, broken = _composite_of_readable(job)
+    inside = rasterize(Geometry(job.area, job.tile.geobox.crs), job.tile.geobox, all_touched=True)
+    clear_pixels = int((made["n_clear"].where(inside, 0) >= job.options.min_clear).sum())
+    within = {
+        name: described(array.where(inside, 0 if name == "n_clear" else np.nan), str(name))
+        for name, array in made.data_vars.items()
+    }
+    store.write_tile(job.path, made.assign(within), job.label)
+    used = [scene.id for scene in job.scenes if scene.id not in broken]
+    facts = {"broken": broken, "clear_pixels": clear_pixels, "scenes": used}
+    store.seal(job.path, job.key, facts)
+    return Made(job.tile.id, "done", broken, clear_pixels)
+
+
+def _composite_of_readable(job: CompositeJob) -> tuple[xr.Dataset, dict[str, str]]:
+    """Composite the scenes whose pixels can be read; name the others with the reason."""
+    try:
+        return _composite(job, job.scenes), {}
+    except (RasterioError, OSError):
+        broken = cube.broken_assets(job.scenes, job.tile.geobox, job.options.bands)
+        if not broken:
+            raise
+    readable = [scene for scene in job.scenes if scene.id not in broken]
+    return _composite(job, readable), broken
+
+
+def _composite(job: CompositeJob, scenes: Sequence[Scene]) -> xr.Dataset:
+    """Composite a tile block by block; a tile that no scene meets is empty."""
+    if not scenes:
+        return _empty(job.tile.geobox, job.options.bands)
+    halo = ceil(job.options.buffer_m / abs(job.tile.geobox.resolution.x))
+    strips = [
+        xr.concat([_block(block, halo, scenes, job.options) for block in row], dim="x")
+        for row in _blocks(job.tile.geobox)
+    ]
+    return xr.concat(strips, dim="y")
+
+
+def _blocks(geobox: GeoBox) -> Iterator[list[GeoBox]]:
+    height, width = geobox.shape
+    for top in range(0, height, _BLOCK):
+        yield [
+            geobox[top : min(top + _BLOCK, height), left : min(left + _BLOCK, width)]
+            for left in range(0, width, _BLOCK)
+        ]
+
+
+def _block(geobox: GeoBox, halo: int, scenes: Sequence[Scene], options: Composite) -> xr.Dataset:
+    """Composite one block; a rim is read too, so that clouds beyond cast their buffer."""
+    looks = cube.load(scenes, geobox.pad(halo), options.bands).compute(scheduler="synchronous")
+    clear = masks.clear_sky(looks["scl"], buffer_px=halo)
+    core = {"y": slice(halo, halo + geobox.shape.y), "x": slice(halo, halo + geobox.shape.x)}
+    reduce = {"geomedian": composite.geomedian, "median": composite.median}[options.method]
+    bands = looks.isel(core)[list(options.bands)]
+    return reduce(bands, clear.isel(core), min_clear=options.min_clear)
+
+
+def _empty(geobox: GeoBox, bands: Sequence[str]) -> xr.Dataset:
+    coords = xr_coords(geobox)
+    nothing = xr.DataArray(
+        np.full(geobox.shape, np.nan, np.float32), dims=("y", "x"), coords=coords
+    )
+    layers = {name: described(nothing, name) for name in (*bands, "smad", "emad", "bcmad")}
+    return xr.Dataset(layers | {"n_clear": described(nothing.fillna(0), "n_clear")})
+
+
+def inspect_scene(scene: Scene, bands: Sequence[str]) -> str:
+    """Say what is wrong with the headers of a scene's assets; empty when all are sound."""
+    return cube.inspect(scene, bands) or ""
+
+
+def features_at(source: Path, bands: Sequence[str], points: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Read the features of a tile at points.
+
+    Returns
+    -------
+    DataFrame
+        One row a point: the features (NaN = not seen), ``x``, ``y`` (metres, CRS of the
+        grid), and ``class`` and ``canopy`` as far as the points have them.
+    """
+    if points.empty:
+        return pd.DataFrame()
+    stacked = features.stack(store.open_tile(source).load(), bands)
+    x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
+    at = stacked.sel(x=xr.DataArray(x), y=xr.DataArray(y), method="nearest")
+    table = pd.DataFrame(at.to_numpy().T, columns=list(stacked["feature"].to_numpy()))
+    known = [name for name in ("class", "canopy") if name in points]
+    return table.assign(x=x, y=y, **{name: points[name].to_numpy() for name in known})
+
+
+def classify_tile(path: Path, key: str, source: Path, model: Path, label: str) -> Made:
+    """Name the land and its canopy cover on one tile, from its composite."""
+    if store.is_sealed(path, key):
+        return Made(path.stem, "reused", {}, int(store.read_facts(path)["clear_pixels"]))
+    data = store.open_tile(source).load()
+    trained = _model(model)
+    bands = [name for name in trained.card.feature_names if name in data and name not in _SPREADS]
+    stacked = features.stack(data, bands)
+    named = landcover.predict(stacked, trained)
+    if {"red", "nir"} <= set(bands):
+        named = named.assign(ndvi=indices.ndvi(data["red"], data["nir"]))
+    store.write_tile(path, named, label)
+    clear_pixels = int((named["forest"] != 0).sum())
+    store.seal(path, key, {"clear_pixels": clear_pixels})
+    return Made(path.stem, "done", {}, clear_pixels)
+
+
+_SPREADS = ("smad", "emad", "bcmad")
+
+
+@lru_cache(maxsize=2)
+def _model(folder: Path) -> landcover.Model:
+    """Load a model once per worker."""
+    return landcover.Model.load(folder)
+
+
+def change_tile(path: Path, key: str, before: Path, after: Path, label: str) -> Made:
+    """Compare one classified tile with its baseline."""
+    if store.is_sealed(path, key):
+        return Made(path.stem, "reused", {}, int(store.read_facts(path)["clear_pixels"]))
+    compared = change.forest_change(store.open_tile(before).load(), store.open_tile(after).load())
+    store.write_tile(path, compared.to_dataset(name="change"), label)
+    clear_pixels = int((compared != 0).sum())
+    store.seal(path, key, {"clear_pixels": clear_pixels})
+    return Made(path.stem, "done", {}, clear_pixels)

@@ -1,0 +1,257 @@
+"""What a period would be made of: units, scenes, tiles and keys, before any pixel is read."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import geopandas as gpd
+from odc.geo.geobox import GeoBox
+from shapely.geometry.base import BaseGeometry
+
+from jinhua_rs import __version__, catalog, regions, store
+from jinhua_rs.errors import ConfigError
+from jinhua_rs.grid import Tile
+from jinhua_rs.period import Period
+from jinhua_rs.scene import Scene
+from jinhua_rs.settings import Settings
+
+__all__ = [
+    "Cost",
+    "Plan",
+    "baseline_of",
+    "cost_of",
+    "fingerprint",
+    "make_plan",
+    "period_folder",
+    "save_inventory",
+    "sibling",
+    "training_period",
+    "unit_code",
+]
+
+
+def fingerprint(facts: object) -> str:
+    """Hash of JSON-like facts, sixteen hex digits; equal facts give equal digits."""
+    text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    A period, where its products lie, and what they are made from.
+
+    Attributes
+    ----------
+    period : Period
+    settings : Settings
+    units : GeoDataFrame
+        Reporting units in the grid's CRS; of a county run, that county alone.
+    unit : str or None
+        Code of the county, None for the whole area.
+    inventory : Inventory
+        Every item found, kept or dropped, with the reason.
+    """
+
+    period: Period
+    settings: Settings
+    units: gpd.GeoDataFrame
+    unit: str | None
+    inventory: catalog.Inventory
+
+    @cached_property
+    def folder(self) -> Path:
+        """Where everything of this period and area lies."""
+        return period_folder(self.settings, self.period, self.unit)
+
+    @cached_property
+    def outline(self) -> BaseGeometry:
+        """The area, in the grid's CRS."""
+        return regions.outline(self.units)
+
+    @cached_property
+    def geobox(self) -> GeoBox:
+        """The grid of the published maps."""
+        return self.settings.grid.covering(self.outline.bounds)
+
+    @cached_property
+    def tiles(self) -> tuple[Tile, ...]:
+        """The tiles that share ground with the area."""
+        return self.settings.grid.tiles(self.outline)
+
+    def scenes_of(self, tile: Tile, without: Sequence[str] = ()) -> tuple[Scene, ...]:
+        """Kept scenes whose footprint meets a tile, but for the ids in ``without``."""
+        ground = tile.geobox.geographic_extent.geom
+        return tuple(
+            scene
+            for scene in self.inventory.kept
+            if scene.id not in without and scene.footprint.intersects(ground)
+        )
+
+    def composite_key(self, tile: Tile, without: Sequence[str] = ()) -> str:
+        """Hash of everything the composite of a tile is made from."""
+        scenes = [_facts(scene) for scene in self.scenes_of(tile, without)]
+        settings = self.settings.composite.model_dump(mode="json")
+        where = {
+            "tile": tile.id,
+            "area": fingerprint(self.outline.wkt),
+            "grid": _grid(self.settings),
+        }
+        return fingerprint({"code": __version__, "scenes": scenes, "composite": settings} | where)
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hash of the inputs of the period; never of the clock or of where files lie."""
+        settings = self.settings.model_dump(mode="json", exclude={"output", "run", "stac"})
+        return fingerprint(
+            {
+                "code": __version__,
+                "period": str(self.period),
+                "units": sorted(self.units.index),
+                "scenes": [_facts(scene) for scene in self.inventory.kept],
+                "settings": {k: v for k, v in settings.items() if k not in {"model", "reference"}},
+            }
+        )
+
+    @property
+    def label(self) -> str:
+        """Mark that every product of simulated data carries; empty otherwise."""
+        return "SIMULATED 模拟数据" if self.settings.report.simulated else ""
+
+
+def _facts(scene: Scene) -> tuple[str, int, str]:
+    return scene.id, scene.offset, scene.baseline
+
+
+def _grid(settings: Settings) -> Mapping[str, object]:
+    return {"crs": settings.area.crs, "m": settings.area.resolution, "px": settings.area.tile_size}
+
+
+def period_folder(settings: Settings, period: Period, unit: str | None = None) -> Path:
+    """Return ``<root>/2024Q4``, or ``<root>/2024Q4.330782`` for one unit."""
+    name = str(period) if unit is None else f"{period}.{unit}"
+    return settings.output.root / name
+
+
+def make_plan(
+    period: Period, settings: Settings, *, county: str | None = None, refresh: bool = False
+) -> Plan:
+    """
+    Find out what a period would be made of; no pixel is read.
+
+    The inventory of an earlier run is used again, so that a rerun gives the same bytes,
+    unless ``refresh`` asks the STAC API anew.
+
+    Raises
+    ------
+    ConfigError
+        On an unknown county, a layer that cannot be used, or no way to the STAC API.
+    """
+    units = regions.load_units(settings.area)
+    unit = None
+    if county is not None:
+        units = regions.select(units, county)
+        unit = str(units.index[0])
+    snapshot = period_folder(settings, period, unit) / "scenes.json"
+    if snapshot.is_file() and not refresh:
+        inventory = catalog.Inventory.from_json(snapshot.read_text(encoding="utf-8"))
+    else:
+        area = regions.to_lonlat(regions.outline(units), settings.area.crs)
+        inventory = catalog.search(settings.stac, area, period, bands=settings.composite.bands)
+    return Plan(period, settings, units, unit, inventory)
+
+
+def sibling(plan: Plan, period: Period) -> Plan:
+    """Return the plan of another period over the same area, or ``plan`` itself."""
+    if period == plan.period:
+        return plan
+    return make_plan(period, plan.settings, county=plan.unit)
+
+
+def save_inventory(plan: Plan) -> None:
+    """Keep the inventory with the period."""
+    with store.whole(plan.folder / "scenes.json") as part:
+        part.write_text(plan.inventory.to_json(), encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a run of a period would take: tiles, pixels, looks, bytes to read, bytes to keep."""
+
+    tiles: int
+    pixels: int
+    scenes: int
+    looks: int
+    read_bytes: int | None
+    disk_bytes: int
+
+    def text(self, language: str) -> str:
+        """Tell people."""
+        read = "?" if self.read_bytes is None else f"{self.read_bytes / 1e9:.2f}"
+        disk = f"{self.disk_bytes / 1e9:.2f}"
+        if language == "zh":
+            return (
+                f"瓦片 {self.tiles} 块，像元 {self.pixels / 1e6:.1f} 百万，影像 {self.scenes} 景，"
+                f"瓦片读取 {self.looks} 次；需读取约 {read} GB，约占磁盘 {disk} GB"
+            )
+        return (
+            f"{self.tiles} tiles, {self.pixels / 1e6:.1f} million pixels, {self.scenes} scenes read over "
+            f"{self.looks} tiles; about {read} GB to read, {disk} GB of disk"
+        )
+
+
+_BYTES_A_PIXEL = 40
+"""Tiles and maps of one period, before compression."""
+
+
+def cost_of(plan: Plan) -> Cost:
+    """Estimate what a run would take; no pixel is read."""
+    pixels = len(plan.tiles) * plan.settings.area.tile_size**2
+    return Cost(
+        tiles=len(plan.tiles),
+        pixels=pixels,
+        scenes=len(plan.inventory.kept),
+        looks=sum(len(plan.scenes_of(tile)) for tile in plan.tiles),
+        read_bytes=plan.inventory.size,
+        disk_bytes=pixels * _BYTES_A_PIXEL,
+    )
+
+
+def unit_code(settings: Settings, county: str | None) -> str | None:
+    """Return the code of a county given by name or code; None for the whole area."""
+    if county is None:
+        return None
+    return str(regions.select(regions.load_units(settings.area), county).index[0])
+
+
+def baseline_of(plan: Plan) -> Period | None:
+    """
+    Return the period with which ``plan`` is compared, or None.
+
+    Raises
+    ------
+    ConfigError
+        If the baseline is another season, or not earlier.
+    """
+    if not plan.settings.time.baseline:
+        return None
+    baseline = Period.parse(plan.settings.time.baseline)
+    if baseline == plan.period:
+        return None
+    if not baseline.comparable(plan.period) or not baseline < plan.period:
+        raise ConfigError(
+            f"{plan.period} cannot be compared with {baseline}: a change has meaning only between "
+            "an earlier and a later period of the same season; mend [time] baseline",
+            zh=f"{plan.period} 不能与 {baseline} 比较：只能与更早的同一季节比较；请修改 [time] baseline",
+        )
+    return baseline
+
+
+def training_period(plan: Plan) -> Period:
+    """Return the period over whose composite the training samples are laid."""
+    if plan.settings.model.period:
+        return Period.parse(plan.settings.model.period)
+    return baseline_of(plan) or plan.period

@@ -1,0 +1,255 @@
+"""The recipe of a period: the one place where stages meet. Read it from top to bottom."""
+
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from jinhua_rs import features, landcover, pieces, planning, publishing, store
+from jinhua_rs.errors import ConfigError, NoDataError, PartialError
+from jinhua_rs.ledger import Entry, Ledger
+from jinhua_rs.planning import Plan, fingerprint
+from jinhua_rs.points import read_points
+from jinhua_rs.tasks import Pool, Progress, Task, pool
+
+__all__ = ["quiet", "run"]
+
+Tiles = Mapping[str, Path]
+"""Finished pieces of one product, by tile id."""
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """Show no progress."""
+
+
+def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.Published:
+    """
+    Make everything of a period that is not made yet, and publish it.
+
+    Parameters
+    ----------
+    plan : Plan
+    now : datetime
+        Instant with zone that the report carries; no number depends on it.
+    progress : callable
+        Told about every finished piece.
+
+    Raises
+    ------
+    NoDataError
+        No scene, no clear pixel, no sample, or too little of the area seen: nothing is published.
+    PartialError
+        Tiles or too many assets failed; finished tiles are kept for the next run.
+    LockedError
+        Another run works on one of the periods.
+    """
+    baseline = planning.baseline_of(plan)
+    training = planning.training_period(plan)
+    plans = {p: planning.sibling(plan, p) for p in {training, plan.period, baseline or training}}
+    with ExitStack() as held:
+        for period in sorted(plans):
+            held.enter_context(store.locked(plans[period].folder))
+        workers = held.enter_context(pool(_workers(plan), plan.settings.run.memory_gib))
+        ground = {p: see_the_ground(plans[p], workers, progress) for p in sorted(plans)}
+        model = learn(plans[training], ground[training], workers, progress)
+        land = {
+            p: name_the_land(plans[p], ground[p], model, workers, progress)
+            for p in sorted({plan.period, baseline or plan.period})
+        }
+        change = (
+            compare(plan, land[baseline], land[plan.period], workers, progress) if baseline else {}
+        )
+        products = {p: publishing.Products(plans[p], ground[p], land[p]) for p in land}
+        return publishing.publish(
+            products[plan.period],
+            products[baseline] if baseline else None,
+            publishing.Made(change, model, now),
+            progress,
+        )
+
+
+def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> Tiles:
+    """Composite the clear looks of the period on every tile, and account for every scene."""
+    plan.inventory.require()
+    store.sweep(plan.folder)
+    planning.save_inventory(plan)
+    ledger = Ledger(plan.folder / "ledger.jsonl")
+    unsound = _inspect(plan, ledger, workers, progress)
+    tasks = []
+    for tile in plan.tiles:
+        key = plan.composite_key(tile, without=unsound)
+        path = plan.folder / "tiles" / "composite" / f"{tile.id}.zarr"
+        scenes = plan.scenes_of(tile, without=unsound)
+        options = plan.settings.composite
+        job = pieces.CompositeJob(path, key, tile, scenes, plan.outline, options, plan.label)
+        tasks.append(Task(tile.id, pieces.composite_tile, (job,)))
+    made = _carry_out(plan, "composite", tasks, workers, progress)
+    broken = {scene: reason for piece in made for scene, reason in piece.broken.items()}
+    failed = unsound | broken
+    used = (scene.id for scene in plan.inventory.kept if scene.id not in failed)
+    ledger.note(
+        *(Entry("scene", item.id, "dropped", item.reason) for item in plan.inventory.dropped),
+        *(Entry("scene", scene, "failed", reason) for scene, reason in broken.items()),
+        *(Entry("scene", scene, "used") for scene in used),
+    )
+    _gate_failed(plan, len(failed))
+    if not any(piece.clear_pixels for piece in made):
+        raise NoDataError(
+            f"no clear pixel in {plan.period}: all {len(plan.inventory.kept)} scenes are cloudy "
+            "here; nothing is published; wait for more scenes or raise [stac] max_cloud",
+            zh=f"{plan.period.name_zh}没有晴空像元（{len(plan.inventory.kept)} 景影像均被云覆盖），"
+            "数据不足，未发布任何结果",
+        )
+    return {task.id: task.arguments[0].path for task in tasks}
+
+
+def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
+    """Return the folder of the model: the one that is set, or one trained on the samples."""
+    options = plan.settings.model
+    if options.file is not None:
+        landcover.Model.load(options.file)
+        return options.file
+    if options.samples is None:
+        raise ConfigError(
+            "no model: set [model] file to a stored model, or [model] samples to a point layer",
+            zh="没有模型：请在 [model] 中设置 file（已有模型）或 samples（训练样本点图层）",
+        )
+    folder = plan.folder / "model"
+    inputs = [store.read_facts(path)["sha256"] for path in ground.values()]
+    key = fingerprint(
+        [inputs, store.digest(options.samples), options.model_dump(exclude={"samples", "file"})]
+    )
+    if store.is_sealed(folder, key):
+        return folder
+    bands = plan.settings.composite.bands
+    points = _samples(options.samples, plan)
+    tasks = [
+        Task(
+            tile.id, pieces.features_at, (ground[tile.id], bands, points[points["tile"] == tile.id])
+        )
+        for tile in plan.tiles
+    ]
+    tables = _carry_out(plan, "samples", tasks, workers, progress)
+    trained = landcover.train(
+        pd.concat(tables, ignore_index=True),
+        features.names(bands),
+        landcover.TrainOptions(
+            seed=options.seed,
+            trees=options.trees,
+            block_m=options.block_m,
+            note=options.samples.name,
+            periods=(str(plan.period),),
+            simulated=plan.settings.report.simulated,
+        ),
+    )
+    trained.save(folder)
+    store.seal(folder, key)
+    return folder
+
+
+def name_the_land(
+    plan: Plan, ground: Tiles, model: Path, workers: Pool, progress: Progress
+) -> Tiles:
+    """Name the land cover and estimate the canopy of every tile."""
+    card = store.digest(model / "card.json")
+    tasks = []
+    for tile, source in ground.items():
+        path = plan.folder / "tiles" / "land" / f"{tile}.zarr"
+        key = fingerprint([store.read_facts(source)["sha256"], card])
+        tasks.append(Task(tile, pieces.classify_tile, (path, key, source, model, plan.label)))
+    _carry_out(plan, "land", tasks, workers, progress)
+    return {task.id: task.arguments[0] for task in tasks}
+
+
+def compare(plan: Plan, before: Tiles, after: Tiles, workers: Pool, progress: Progress) -> Tiles:
+    """Find tree-cover gain and loss on every tile that both periods hold."""
+    tasks = []
+    for tile in after:
+        path = plan.folder / "tiles" / "change" / f"{tile}.zarr"
+        pair = before[tile], after[tile]
+        key = fingerprint([store.read_facts(source)["sha256"] for source in pair])
+        tasks.append(Task(tile, pieces.change_tile, (path, key, *pair, plan.label)))
+    _carry_out(plan, "change", tasks, workers, progress)
+    return {task.id: task.arguments[0] for task in tasks}
+
+
+def _carry_out(
+    plan: Plan, stage: str, tasks: Sequence[Task], workers: Pool, progress: Progress
+) -> list[Any]:
+    """Run the tasks of a stage and note each in the ledger; raise if one failed."""
+    ledger = Ledger(plan.folder / "ledger.jsonl")
+    results, failed = [], {}
+    for task, outcome in workers.run(tasks, f"{plan.period} {stage}", progress):
+        if isinstance(outcome, Exception):
+            failed[task.id] = f"{type(outcome).__name__}: {outcome}"
+            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", failed[task.id]))
+        else:
+            results.append(outcome)
+            ledger.note(Entry("tile", f"{stage}/{task.id}", getattr(outcome, "state", "done")))
+    if failed:
+        tile, reason = next(iter(failed.items()))
+        raise PartialError(
+            f"{len(failed)} of {len(tasks)} tiles failed in {plan.period} {stage}, first {tile}: {reason}; "
+            "what is finished is kept, run again",
+            zh=f"{plan.period} {stage}：{len(tasks)} 块中有 {len(failed)} 块失败，首个为 {tile}（{reason}）；"
+            "已完成部分保留，请重新运行",
+        )
+    return results
+
+
+def _inspect(plan: Plan, ledger: Ledger, workers: Pool, progress: Progress) -> dict[str, str]:
+    """Look at the headers of scenes not yet found sound; return the unsound with the reason."""
+    known = ledger.current()
+    tasks = [
+        Task(scene.id, pieces.inspect_scene, (scene, plan.settings.composite.bands))
+        for scene in plan.inventory.kept
+        if known.get(("header", scene.id), _UNKNOWN).state != "sound"
+    ]
+    unsound = {}
+    for task, outcome in workers.run(tasks, f"{plan.period} headers", progress):
+        reason = str(outcome) if outcome is not None else ""
+        ledger.note(Entry("header", task.id, "unsound" if reason else "sound", reason))
+        if reason:
+            unsound[task.id] = reason
+    ledger.note(*(Entry("scene", scene, "failed", reason) for scene, reason in unsound.items()))
+    _gate_failed(plan, len(unsound))
+    return unsound
+
+
+_UNKNOWN = Entry("header", "", "unknown")
+
+
+def _gate_failed(plan: Plan, failed: int) -> None:
+    """Stop when more scenes could not be read than the gate allows."""
+    share = failed / len(plan.inventory.kept)
+    limit = plan.settings.gates.max_failed_assets
+    if share > limit:
+        where = plan.folder / "ledger.jsonl"
+        raise PartialError(
+            f"{failed} of {len(plan.inventory.kept)} scenes of {plan.period} could not be read "
+            f"({share:.1%}, limit {limit:.1%}); see {where}; run again, or raise [gates] max_failed_assets",
+            zh=f"{plan.period.name_zh}有 {failed}/{len(plan.inventory.kept)} 景影像无法读取（{share:.1%}，"
+            f"上限 {limit:.1%}）；详见 {where}；请重新运行或放宽 [gates] max_failed_assets",
+        )
+
+
+def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
+    """Read the sample points inside the area, with the tile that each lies on."""
+    points = read_points(path, plan.settings.area.crs, any_of=("class", "canopy"))
+    points = points[points.intersects(plan.outline)]
+    if points.empty:
+        raise NoDataError(
+            f"no sample of {path} lies in the area; check its CRS and extent",
+            zh=f"样本 {path} 没有落在区域内的点；请检查坐标系和范围",
+        )
+    grid = plan.settings.grid
+    return points.assign(tile=[grid.tile_id(point.x, point.y) for point in points.geometry])
+
+
+def _workers(plan: Plan) -> int:
+    return plan.settings.run.workers or len(os.sched_getaffinity(0))

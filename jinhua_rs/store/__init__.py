@@ -1,0 +1,37 @@
+"""The only room that writes products: whole or not at all, with a checksum beside each."""
+
+from jinhua_rs.store.atomic import (
+    SUMS,
+    digest,
+    is_sealed,
+    locked,
+    read_facts,
+    read_json,
+    require_space,
+    seal,
+    sweep,
+    verify_sums,
+    whole,
+    write_json,
+    write_sums,
+)
+from jinhua_rs.store.raster import open_tile, write_mosaic, write_tile
+
+__all__ = [
+    "SUMS",
+    "digest",
+    "is_sealed",
+    "locked",
+    "open_tile",
+    "read_facts",
+    "read_json",
+    "require_space",
+    "seal",
+    "sweep",
+    "verify_sums",
+    "whole",
+    "write_json",
+    "write_mosaic",
+    "write_sums",
+    "write_tile",
+]

@@ -1,0 +1,194 @@
+"""Rasters as the house keeps them: Zarr for tiles, Cloud-Optimised GeoTIFF for maps."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from xml.sax.saxutils import escape
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from rasterio.io import DatasetWriter
+from rasterio.windows import Window
+from zarr.codecs import BloscCodec, BloscShuffle
+
+from jinhua_rs.errors import IntegrityError
+from jinhua_rs.schema import VARIABLES, ClassInfo
+from jinhua_rs.store.atomic import digest, whole
+
+__all__ = ["open_tile", "write_mosaic", "write_tile"]
+
+_FILL = -32768
+_SCALE = 1e-4
+
+
+def _encoding(name: str, shape: tuple[int, ...]) -> dict[str, object]:
+    """Encode floats as int16 x 1e-4, and keep classes and counts as they are."""
+    codec = BloscCodec(cname="zstd", clevel=3, shuffle=BloscShuffle.shuffle)
+    encoding: dict[str, object] = {"compressors": (codec,), "chunks": shape}
+    if VARIABLES[name].dtype == "float32":
+        encoding |= {
+            "dtype": "int16",
+            "scale_factor": _SCALE,
+            "add_offset": 0.0,
+            "_FillValue": _FILL,
+        }
+    else:
+        encoding |= {"_FillValue": None}
+    return encoding
+
+
+def write_tile(path: Path, data: xr.Dataset, label: str = "") -> None:
+    """
+    Write one tile's variables to a Zarr folder, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.zarr``.
+    data : Dataset, dims (y, x), variables of the schema, with a CRS coordinate
+        Floats are kept as int16 with scale 1e-4 (NaN as -32768), so values are rounded to 1e-4.
+    label : str
+        Mark such as "SIMULATED"; kept in the attributes.
+    """
+    limits = {
+        name: (array.clip(-3.2767, 3.2767) if array.dtype.kind == "f" else array)
+        for name, array in data.data_vars.items()
+    }
+    fresh = xr.Dataset(limits, coords=data.coords, attrs={"label": label} if label else {})
+    encoding = {str(name): _encoding(str(name), array.shape) for name, array in fresh.items()}
+    with whole(path) as part:
+        fresh.to_zarr(part, mode="w", zarr_format=3, consolidated=False, encoding=encoding)
+
+
+def open_tile(path: Path) -> xr.Dataset:
+    """
+    Open a tile lazily, with the dtypes of the schema.
+
+    Raises
+    ------
+    IntegrityError
+        If the tile is missing or is not a Zarr store.
+    """
+    try:
+        data = xr.open_zarr(path, consolidated=False, zarr_format=3, chunks=None)
+    except (FileNotFoundError, KeyError, ValueError) as error:
+        raise IntegrityError(
+            f"tile {path} is missing or damaged; run the period again",
+            zh=f"瓦片 {path} 缺失或已损坏；请重新运行该时段",
+        ) from error
+    typed = {
+        name: array.astype(VARIABLES[str(name)].dtype) for name, array in data.data_vars.items()
+    }
+    ordered: xr.Dataset = data.assign(typed)[[name for name in VARIABLES if name in typed]]
+    return ordered
+
+
+def write_mosaic(
+    path: Path,
+    variable: str,
+    tiles: Iterable[Path],
+    geobox: GeoBox,
+    *,
+    classes: Sequence[ClassInfo] = (),
+    tags: Mapping[str, str] | None = None,
+) -> str:
+    """
+    Join one variable of many tiles to a Cloud-Optimised GeoTIFF, one tile in memory at a time.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.tif``. Integer classes have no-data 0, floats NaN.
+    variable : str
+        Name in the schema.
+    tiles : iterable of Path
+        Tiles that hold the variable; ground without a tile stays no-data.
+    geobox : GeoBox
+        The map's grid; tiles that reach beyond it are cut.
+    classes : sequence of ClassInfo
+        Colours and names, for class maps.
+    tags : Mapping, optional
+        GDAL metadata, e.g. ``{"period": "2024Q3", "label": "SIMULATED"}``.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+    """
+    dtype = np.dtype(VARIABLES[variable].dtype)
+    counts = dtype.kind == "u"
+    profile = {
+        "driver": "GTiff", "dtype": dtype, "count": 1, "nodata": 0 if counts else np.nan,
+        "crs": str(geobox.crs), "transform": geobox.transform,
+        "height": geobox.shape.y, "width": geobox.shape.x,
+        "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "DEFLATE",
+        "bigtiff": "IF_SAFER",
+    }  # fmt: skip
+    if variable == "n_clear":
+        profile["nodata"] = None
+    with TemporaryDirectory(dir=path.parent, prefix=".mosaic.", suffix=".part") as folder:
+        draft = Path(folder) / "draft.tif"
+        with rasterio.open(draft, "w", **profile) as target:
+            target.set_band_description(1, VARIABLES[variable].meaning)
+            target.update_tags(
+                **{"variable": variable, "units": VARIABLES[variable].units} | dict(tags or {})
+            )
+            if classes:
+                target.write_colormap(1, _palette(classes))
+            for tile in tiles:
+                _paste(target, open_tile(tile)[variable])
+        with whole(path) as part:
+            _to_cog(draft, part, categorical=counts)
+    if classes:
+        _write_categories(path, classes)
+    return digest(path)
+
+
+def _paste(target: DatasetWriter, tile: xr.DataArray) -> None:
+    """Write the part of a tile that lies on the target's grid."""
+    step = target.res[0]
+    left = round((float(tile.x[0]) - step / 2 - target.bounds.left) / step)
+    top = round((target.bounds.top - float(tile.y[0]) - step / 2) / step)
+    rows = slice(max(0, -top), min(tile.sizes["y"], target.height - top))
+    columns = slice(max(0, -left), min(tile.sizes["x"], target.width - left))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return
+    window = Window.from_slices(
+        (top + rows.start, top + rows.stop), (left + columns.start, left + columns.stop)
+    )
+    target.write(tile[rows, columns].to_numpy(), 1, window=window)
+
+
+def _to_cog(source: Path, target: Path, *, categorical: bool) -> None:
+    rasterio.shutil.copy(
+        source, target, driver="COG", compress="DEFLATE", blocksize=512,
+        predictor="STANDARD" if categorical else "FLOATING_POINT",
+        overview_resampling="MODE" if categorical else "AVERAGE",
+        bigtiff="IF_SAFER", num_threads="1",
+    )  # fmt: skip
+
+
+def _palette(classes: Sequence[ClassInfo]) -> dict[int, tuple[int, int, int, int]]:
+    palette = {0: (255, 255, 255, 0)}
+    for info in classes:
+        red, green, blue = (int(info.color[at : at + 2], 16) for at in (1, 3, 5))
+        palette[info.code] = (red, green, blue, 255)
+    return palette
+
+
+def _write_categories(path: Path, classes: Sequence[ClassInfo]) -> None:
+    """Write the class names beside the map, as GDAL's PAM file, so that a GIS shows a legend."""
+    names = {info.code: f"{info.name_zh} {info.name}" for info in classes}
+    lines = [
+        f"<Category>{escape(names.get(code, ''))}</Category>" for code in range(max(names) + 1)
+    ]
+    text = "".join(lines)
+    with whole(path.with_name(path.name + ".aux.xml")) as part:
+        part.write_text(
+            f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{text}</CategoryNames>'
+            "</PAMRasterBand></PAMDataset>\n",
+            encoding="utf-8",
+        )

@@ -1,0 +1,142 @@
+"""Looking after what runs leave behind: how far a period is, and whether it is whole."""
+
+import importlib.metadata
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import rasterio
+
+from jinhua_rs import catalog, figures, planning, regions, schema, store
+from jinhua_rs.errors import IntegrityError, JinhuaError
+from jinhua_rs.ledger import Ledger
+from jinhua_rs.period import Period
+from jinhua_rs.settings import Settings
+
+__all__ = ["Finding", "State", "doctor", "state_of", "verify"]
+
+STAGES = ("composite", "land", "change")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far a period is: ``new``, ``begun`` or ``published``; tiles finished by stage."""
+
+    period: str
+    folder: str
+    state: str
+    tiles: int
+    finished: Mapping[str, int]
+    scenes: Mapping[str, int]
+    failures: tuple[str, ...]
+
+
+def state_of(period: Period, settings: Settings, county: str | None = None) -> State:
+    """Tell how far a period is, from what lies on disk; nothing is searched or read anew."""
+    unit = planning.unit_code(settings, county)
+    folder = planning.period_folder(settings, period, unit)
+    if not (folder / "scenes.json").is_file():
+        return State(str(period), str(folder), "new", 0, {}, {}, ())
+    plan = planning.make_plan(period, settings, county=county)
+    ledger = Ledger(folder / "ledger.jsonl")
+    failures = tuple(
+        f"{entry.kind} {entry.id}: {entry.reason}"
+        for entry in ledger.current().values()
+        if entry.state == "failed"
+    )
+    finished = {
+        stage: sum(
+            (folder / "tiles" / stage / f"{tile.id}.zarr.json").is_file() for tile in plan.tiles
+        )
+        for stage in STAGES
+    }
+    return State(
+        period=str(period),
+        folder=str(folder),
+        state="published" if (folder / store.SUMS).is_file() else "begun",
+        tiles=len(plan.tiles),
+        finished=finished,
+        scenes=dict(ledger.counts("scene")),
+        failures=failures,
+    )
+
+
+def verify(folder: Path) -> int:
+    """
+    Check a published period: checksums, indicator table, maps.
+
+    Returns
+    -------
+    int
+        Number of files and tiles that were checked.
+
+    Raises
+    ------
+    IntegrityError
+        Naming everything that is missing or damaged.
+    """
+    damaged = store.verify_sums(folder)
+    if not damaged:
+        table = pd.read_csv(folder / "indicators.csv", dtype={"unit": str, "period": str})
+        schema.rows(table.to_dict("records"))
+        damaged = [name for name in map(_wrong_map, sorted(folder.glob("*.tif"))) if name]
+    if damaged:
+        raise IntegrityError(
+            f"{folder}: {len(damaged)} damaged: {', '.join(damaged[:10])}; "
+            "delete these and run the period again",
+            zh=f"{folder}：{len(damaged)} 项损坏：{'、'.join(damaged[:10])}；请删除后重新运行该时段",
+        )
+    return len((folder / store.SUMS).read_text(encoding="utf-8").splitlines())
+
+
+def _wrong_map(path: Path) -> str:
+    """Say what is wrong with a published map; empty when it is a tiled GeoTIFF of the schema."""
+    with rasterio.open(path, driver="GTiff") as source:
+        variable = source.tags().get("variable", "")
+        known = schema.VARIABLES.get(variable)
+        if known is None or source.dtypes[0] != known.dtype:
+            return f"{path.name} is no map of the schema"
+        if not source.profile.get("tiled"):
+            return f"{path.name} is not tiled"
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the doctor looked at."""
+
+    what: str
+    what_zh: str
+    good: bool
+    detail: str
+
+
+def doctor(settings: Settings) -> list[Finding]:
+    """Look at everything a run needs: libraries, font, disk, units, profile, STAC address."""
+    root = settings.output.root
+    writable = root if root.exists() else root.parent
+    free = shutil.disk_usage(writable if writable.exists() else Path.cwd()).free
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("xarray", "rasterio", "odc-stac")
+    )
+    return [
+        Finding(
+            "libraries", "软件库", good=True, detail=f"{versions}, GDAL {rasterio.__gdal_version__}"
+        ),
+        _tried("Chinese font", "中文字体", figures.chinese_font),
+        Finding("free disk", "磁盘空间", good=free > 5e9, detail=f"{free / 1e9:.1f} GB"),
+        Finding("output folder", "输出目录", good=os.access(writable, os.W_OK), detail=str(root)),
+        _tried("reporting units", "统计单元", lambda: f"{len(regions.load_units(settings.area))}"),
+        _tried("STAC source", "影像目录", lambda: catalog.reach(settings.stac)),
+    ]
+
+
+def _tried(what: str, what_zh: str, look: Callable[[], str]) -> Finding:
+    """Run one look; a refusal is a finding, not an end."""
+    try:
+        return Finding(what, what_zh, good=True, detail=look())
+    except JinhuaError as error:
+        return Finding(what, what_zh, good=False, detail=str(error))

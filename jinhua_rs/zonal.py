@@ -1,0 +1,124 @@
+"""From published rasters to numbers by unit, each pixel counted by the exact share inside."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import exactextract
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import rasterio
+from rasterio.errors import RasterioIOError
+from rasterio.io import DatasetReader
+
+from jinhua_rs.errors import GridMismatch, IntegrityError
+
+__all__ = ["class_areas", "means"]
+
+_MAX_CELLS = 4_000_000  # of a raster in memory at once; about 100 MB with the pixel fractions
+
+
+def class_areas(raster: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Area of each class inside each unit.
+
+    Parameters
+    ----------
+    raster : Path
+        Class raster of one band (uint8), 0 = not seen.
+    units : GeoDataFrame
+        Polygons in the raster's CRS, any index without doubles.
+
+    Returns
+    -------
+    DataFrame, float64, index as ``units``, columns class codes (int, sorted), m²
+        Column 0 is the ground not seen: class 0, no-data, and ground beyond the raster. A row
+        adds up to the unit's planar area; a class that a unit does not have is 0.0.
+
+    Raises
+    ------
+    GridMismatch
+        If the units lie in another CRS.
+    IntegrityError
+        If the raster cannot be read, or is rotated.
+    """
+    found, pixel = _extract(raster, units, ("unique", "frac", "count"))
+    table = pd.DataFrame(0.0, index=units.index, columns=pd.Index([], dtype="int64"))
+    for code, classes, shares, count in zip(
+        units.index, found["unique"], found["frac"], found["count"], strict=True
+    ):
+        for number, share in zip(classes, shares, strict=True):
+            table.loc[code, int(number)] = share * count * pixel
+    seen = table.drop(columns=0, errors="ignore").fillna(0.0)
+    seen[0] = (units.area - seen.sum(axis="columns")).clip(lower=0.0)
+    return seen[sorted(seen.columns)]
+
+
+def means(raster: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Mean of a quantity over the seen part of each unit.
+
+    Parameters
+    ----------
+    raster : Path
+        Raster of one band (float), NaN = not seen.
+    units : GeoDataFrame
+        Polygons in the raster's CRS, any index without doubles.
+
+    Returns
+    -------
+    DataFrame, float64, index as ``units``
+        ``mean``, in the raster's unit, NaN where nothing was seen; ``seen_share``, 0-1, the
+        share of the unit's planar area that holds a value.
+
+    Raises
+    ------
+    GridMismatch
+        If the units lie in another CRS.
+    IntegrityError
+        If the raster cannot be read, or is rotated.
+    """
+    found, pixel = _extract(raster, units, ("mean", "count"))
+    share = found["count"].to_numpy() * pixel / units.area.to_numpy()
+    return pd.DataFrame(
+        {"mean": found["mean"].to_numpy(dtype="float64"), "seen_share": np.minimum(share, 1.0)},
+        index=units.index,
+    )
+
+
+def _extract(
+    raster: Path, units: gpd.GeoDataFrame, operations: Sequence[str]
+) -> tuple[pd.DataFrame, float]:
+    """Statistics in the order of ``units``, and the area of a pixel in m²."""
+    try:
+        with rasterio.open(raster) as source:
+            pixel = _pixel_area(source, units, raster.name)
+            shapes = gpd.GeoDataFrame(geometry=units.geometry.to_numpy(), crs=source.crs)
+            found = exactextract.exact_extract(
+                source, shapes, list(operations), output="pandas", max_cells_in_memory=_MAX_CELLS
+            )
+    except RasterioIOError as error:
+        raise IntegrityError(
+            f"{raster.name} cannot be read ({error}); remove it and run the period again",
+            zh=f"{raster.name} 无法读取；请删除后重新运行该时段",
+        ) from error
+    return found, pixel
+
+
+def _pixel_area(source: DatasetReader, units: gpd.GeoDataFrame, name: str) -> float:
+    if units.crs is None or source.crs is None or source.crs != _crs(units):
+        raise GridMismatch(
+            f"{name} lies in {source.crs} and the units in {units.crs}; reproject the units",
+            zh=f"{name} 的坐标系（{source.crs}）与统计单元（{units.crs}）不一致；请先转换统计单元",
+        )
+    transform = source.transform
+    if transform.b or transform.d:
+        raise IntegrityError(
+            f"{name} is rotated, not a product of this package; make it again",
+            zh=f"{name} 带有旋转，不是本程序的产品；请重新生成",
+        )
+    return float(abs(transform.a * transform.e))
+
+
+def _crs(units: gpd.GeoDataFrame) -> rasterio.crs.CRS:
+    return rasterio.crs.CRS.from_wkt(units.crs.to_wkt())

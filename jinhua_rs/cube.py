@@ -18,14 +18,13 @@ from jinhua_rs.errors import ContractError, NoDataError
 from jinhua_rs.scene import BANDS, Asset, Scene
 from jinhua_rs.schema import described
 
-__all__ = ["broken_assets", "inspect", "load"]
+__all__ = ["broken_assets", "inspect", "load", "reading"]
 
 _NATIVE = {band.name: band.resolution for band in BANDS}
 _MAGIC = {
     "GTiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     "JP2OpenJPEG": (b"\0\0\0\x0cjP  ",),
 }
-_DRIVERS = ("GTiff", "JP2OpenJPEG")
 
 
 def load(scenes: Sequence[Scene], geobox: GeoBox, bands: Sequence[str]) -> xr.Dataset:
@@ -70,6 +69,22 @@ def load(scenes: Sequence[Scene], geobox: GeoBox, bands: Sequence[str]) -> xr.Da
     return _one_layer_a_day(parts)
 
 
+def reading() -> rasterio.Env:
+    """
+    Return the GDAL settings for reading imagery: transient network faults are tried again.
+
+    The defaults of GDAL give up at the first 503 and remember it.
+    """
+    return rasterio.Env(
+        GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
+        GDAL_HTTP_MAX_RETRY="4",
+        GDAL_HTTP_RETRY_DELAY="0.5",
+        GDAL_HTTP_RETRY_CODES="ALL",
+        GDAL_HTTP_TIMEOUT="60",
+        GDAL_HTTP_CONNECTTIMEOUT="20",
+    )
+
+
 def inspect(scene: Scene, bands: Sequence[str]) -> str | None:
     """
     Look at the headers of a scene's assets before anything else opens them.
@@ -82,10 +97,11 @@ def inspect(scene: Scene, bands: Sequence[str]) -> str | None:
     str or None
         What is wrong with the first bad asset; None when all are sound.
     """
-    for band in (*bands, "scl"):
-        wrong = _wrong_header(scene.assets[band], scene.crs)
-        if wrong:
-            return f"{band}: {wrong}"
+    with reading():
+        for band in (*bands, "scl"):
+            wrong = _wrong_header(scene.assets[band], scene.crs)
+            if wrong:
+                return f"{band}: {wrong}"
     return None
 
 
@@ -101,7 +117,8 @@ def broken_assets(scenes: Sequence[Scene], geobox: GeoBox, bands: Sequence[str])
     found = {}
     for scene in scenes:
         try:
-            load([scene], geobox, bands).compute(scheduler="synchronous")
+            with reading():
+                load([scene], geobox, bands).compute(scheduler="synchronous")
         except (RasterioError, OSError) as error:
             found[scene.id] = str(error)
     return found
@@ -189,16 +206,17 @@ def _as_item(scene: Scene) -> pystac.Item:
 
 
 def _wrong_header(asset: Asset, crs: str) -> str | None:
-    local = Path(asset.href)
+    driver = "JP2OpenJPEG" if asset.href.lower().split("?")[0].endswith(".jp2") else "GTiff"
     if "://" not in asset.href:
+        local = Path(asset.href)
         if not local.is_file():
             return f"{local.name} does not exist"
         with local.open("rb") as file:
             start = file.read(8)
-        if not any(start.startswith(magic) for magics in _MAGIC.values() for magic in magics):
-            return f"{local.name} is neither GeoTIFF nor JPEG 2000"
+        if not start.startswith(_MAGIC[driver]):
+            return f"{local.name} is no {driver} file"
     try:
-        with rasterio.open(asset.href, driver=_DRIVERS) as source:
+        with rasterio.open(asset.href, driver=driver) as source:
             if source.crs != rasterio.CRS.from_user_input(crs):
                 return f"CRS is {source.crs}, the item says {crs}"
             if asset.shape and source.shape != asset.shape:

@@ -16,11 +16,11 @@ from odc.geo.xr import rasterize, xr_coords
 from rasterio.errors import RasterioError
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs import change, composite, cube, features, indices, landcover, masks, store
+from jinhua_rs import catalog, change, composite, cube, features, indices, landcover, masks, store
 from jinhua_rs.grid import Tile
 from jinhua_rs.scene import Scene
 from jinhua_rs.schema import described
-from jinhua_rs.settings import Composite
+from jinhua_rs.settings import Composite, Stac
 
 __all__ = [
     "CompositeJob",
@@ -55,6 +55,7 @@ class CompositeJob:
     tile: Tile
     scenes: tuple[Scene, ...]
     area: BaseGeometry
+    stac: Stac
     options: Composite
     label: str
 
@@ -85,14 +86,15 @@ def composite_tile(job: CompositeJob) -> Made:
 
 def _composite_of_readable(job: CompositeJob) -> tuple[xr.Dataset, dict[str, str]]:
     """Composite the scenes whose pixels can be read; name the others with the reason."""
+    scenes = catalog.sign_scenes(job.scenes, _signer(job.stac))
     try:
-        return _composite(job, job.scenes), {}
+        return _composite(job, scenes), {}
     except (RasterioError, OSError):
-        broken = cube.broken_assets(job.scenes, job.tile.geobox, job.options.bands)
-        if not broken:
-            raise
-    readable = [scene for scene in job.scenes if scene.id not in broken]
-    return _composite(job, readable), broken
+        scenes = catalog.sign_scenes(job.scenes, _signer(job.stac), renew=True)
+        broken = cube.broken_assets(scenes, job.tile.geobox, job.options.bands)
+    readable = [scene for scene in scenes if scene.id not in broken]
+    reasons = {scene: catalog.unsigned(reason) for scene, reason in broken.items()}
+    return _composite(job, readable), reasons
 
 
 def _composite(job: CompositeJob, scenes: Sequence[Scene]) -> xr.Dataset:
@@ -118,7 +120,8 @@ def _blocks(geobox: GeoBox) -> Iterator[list[GeoBox]]:
 
 def _block(geobox: GeoBox, halo: int, scenes: Sequence[Scene], options: Composite) -> xr.Dataset:
     """Composite one block; a rim is read too, so that clouds beyond cast their buffer."""
-    looks = cube.load(scenes, geobox.pad(halo), options.bands).compute(scheduler="synchronous")
+    with cube.reading():
+        looks = cube.load(scenes, geobox.pad(halo), options.bands).compute(scheduler="synchronous")
     clear = masks.clear_sky(looks["scl"], buffer_px=halo)
     core = {"y": slice(halo, halo + geobox.shape.y), "x": slice(halo, halo + geobox.shape.x)}
     reduce = {"geomedian": composite.geomedian, "median": composite.median}[options.method]
@@ -135,9 +138,16 @@ def _empty(geobox: GeoBox, bands: Sequence[str]) -> xr.Dataset:
     return xr.Dataset(layers | {"n_clear": described(nothing.fillna(0), "n_clear")})
 
 
-def inspect_scene(scene: Scene, bands: Sequence[str]) -> str:
+def inspect_scene(scene: Scene, bands: Sequence[str], stac: Stac) -> str:
     """Say what is wrong with the headers of a scene's assets; empty when all are sound."""
-    return cube.inspect(scene, bands) or ""
+    (signed,) = catalog.sign_scenes([scene], _signer(stac))
+    return catalog.unsigned(cube.inspect(signed, bands) or "")
+
+
+@lru_cache(maxsize=2)
+def _signer(stac: Stac) -> catalog.Signer:
+    """Keep one signer, and so one token, per worker."""
+    return catalog.Signer(catalog.load_profile(stac.profile), stac)
 
 
 def features_at(source: Path, bands: Sequence[str], points: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -198,8 +198,8 @@ class Cost:
                 f"瓦片读取 {self.looks} 次；需读取约 {read} GB，约占磁盘 {disk} GB"
             )
         return (
-            f"{self.tiles} tiles, {self.pixels / 1e6:.1f} million pixels, {self.scenes} scenes read over "
-            f"{self.looks} tiles; about {read} GB to read, {disk} GB of disk"
+            f"{self.tiles} tiles, {self.pixels / 1e6:.1f} million pixels, {self.scenes} scenes "
+            f"in {self.looks} tile reads; about {read} GB to read, {disk} GB of disk"
         )
 
 
@@ -245,7 +245,8 @@ def baseline_of(plan: Plan) -> Period | None:
         raise ConfigError(
             f"{plan.period} cannot be compared with {baseline}: a change has meaning only between "
             "an earlier and a later period of the same season; mend [time] baseline",
-            zh=f"{plan.period} 不能与 {baseline} 比较：只能与更早的同一季节比较；请修改 [time] baseline",
+            zh=f"{plan.period} 不能与 {baseline} 比较：只能与更早的同一季节比较；"
+            "请修改 [time] baseline",
         )
     return baseline
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -57,20 +58,24 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
         workers = held.enter_context(pool(_workers(plan), plan.settings.run.memory_gib))
         ground = {p: see_the_ground(plans[p], workers, progress) for p in sorted(plans)}
         model = learn(plans[training], ground[training], workers, progress)
-        land = {
-            p: name_the_land(plans[p], ground[p], model, workers, progress)
+        products = {
+            p: publishing.Products(
+                plans[p],
+                {
+                    "composite": ground[p],
+                    "land": name_the_land(plans[p], ground[p], model, workers, progress),
+                },
+                model,
+            )
             for p in sorted({plan.period, baseline or plan.period})
         }
-        change = (
-            compare(plan, land[baseline], land[plan.period], workers, progress) if baseline else {}
-        )
-        products = {p: publishing.Products(plans[p], ground[p], land[p]) for p in land}
-        return publishing.publish(
-            products[plan.period],
-            products[baseline] if baseline else None,
-            publishing.Made(change, model, now),
-            progress,
-        )
+        current = products[plan.period]
+        if baseline is None:
+            return publishing.publish(current, None, now=now, progress=progress)
+        before = products[baseline]
+        change = compare(plan, before.tiles["land"], current.tiles["land"], workers, progress)
+        current = replace(current, tiles={**current.tiles, "change": change})
+        return publishing.publish(current, before, now=now, progress=progress)
 
 
 def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> Tiles:
@@ -85,8 +90,16 @@ def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> Tiles:
         key = plan.composite_key(tile, without=unsound)
         path = plan.folder / "tiles" / "composite" / f"{tile.id}.zarr"
         scenes = plan.scenes_of(tile, without=unsound)
-        options = plan.settings.composite
-        job = pieces.CompositeJob(path, key, tile, scenes, plan.outline, options, plan.label)
+        job = pieces.CompositeJob(
+            path=path,
+            key=key,
+            tile=tile,
+            scenes=scenes,
+            area=plan.outline,
+            stac=plan.settings.stac,
+            options=plan.settings.composite,
+            label=plan.label,
+        )
         tasks.append(Task(tile.id, pieces.composite_tile, (job,)))
     made = _carry_out(plan, "composite", tasks, workers, progress)
     broken = {scene: reason for piece in made for scene, reason in piece.broken.items()}
@@ -194,10 +207,10 @@ def _carry_out(
     if failed:
         tile, reason = next(iter(failed.items()))
         raise PartialError(
-            f"{len(failed)} of {len(tasks)} tiles failed in {plan.period} {stage}, first {tile}: {reason}; "
-            "what is finished is kept, run again",
-            zh=f"{plan.period} {stage}：{len(tasks)} 块中有 {len(failed)} 块失败，首个为 {tile}（{reason}）；"
-            "已完成部分保留，请重新运行",
+            f"{len(failed)} of {len(tasks)} tiles failed in {plan.period} {stage}, "
+            f"first {tile}: {reason}; what is finished is kept, run again",
+            zh=f"{plan.period} {stage}：{len(tasks)} 块中有 {len(failed)} 块失败，"
+            f"首个为 {tile}（{reason}）；已完成部分保留，请重新运行",
         )
     return results
 
@@ -206,7 +219,11 @@ def _inspect(plan: Plan, ledger: Ledger, workers: Pool, progress: Progress) -> d
     """Look at the headers of scenes not yet found sound; return the unsound with the reason."""
     known = ledger.current()
     tasks = [
-        Task(scene.id, pieces.inspect_scene, (scene, plan.settings.composite.bands))
+        Task(
+            scene.id,
+            pieces.inspect_scene,
+            (scene, plan.settings.composite.bands, plan.settings.stac),
+        )
         for scene in plan.inventory.kept
         if known.get(("header", scene.id), _UNKNOWN).state != "sound"
     ]
@@ -232,9 +249,11 @@ def _gate_failed(plan: Plan, failed: int) -> None:
         where = plan.folder / "ledger.jsonl"
         raise PartialError(
             f"{failed} of {len(plan.inventory.kept)} scenes of {plan.period} could not be read "
-            f"({share:.1%}, limit {limit:.1%}); see {where}; run again, or raise [gates] max_failed_assets",
-            zh=f"{plan.period.name_zh}有 {failed}/{len(plan.inventory.kept)} 景影像无法读取（{share:.1%}，"
-            f"上限 {limit:.1%}）；详见 {where}；请重新运行或放宽 [gates] max_failed_assets",
+            f"({share:.1%}, limit {limit:.1%}); see {where}; run again, "
+            "or raise [gates] max_failed_assets",
+            zh=f"{plan.period.name_zh}有 {failed}/{len(plan.inventory.kept)} 景影像无法读取"
+            f"（{share:.1%}，上限 {limit:.1%}）；详见 {where}；"
+            "请重新运行或放宽 [gates] max_failed_assets",
         )
 
 

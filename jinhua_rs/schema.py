@@ -15,6 +15,7 @@ from jinhua_rs.scene import BAND_NAMES
 __all__ = [
     "CHANGE_CLASSES",
     "FOREST_CANOPY",
+    "FOREST_CLASSES",
     "INDICATORS",
     "LAND_CLASSES",
     "ROW_COLUMNS",
@@ -162,6 +163,10 @@ LAND_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(8, "built-up", "建设用地", "#b0413e"),
     ClassInfo(9, "bare, mine", "裸地/矿山", "#a08679"),
     ClassInfo(10, "water", "水域", "#4a90c2"),
+)
+FOREST_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "other land", "非林地", "#efeadf"),
+    ClassInfo(2, "tree cover", "林木覆盖", "#2e7d46"),
 )
 CHANGE_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "stable other land", "稳定非林地", "#efeadf"),

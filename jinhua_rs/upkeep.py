@@ -33,6 +33,18 @@ class State:
     scenes: Mapping[str, int]
     failures: tuple[str, ...]
 
+    def text(self, language: str) -> str:
+        """Tell people."""
+        zh = language == "zh"
+        names = {"new": "未开始", "begun": "进行中", "published": "已发布"}
+        lines = [f"{self.period}  {names[self.state] if zh else self.state}  {self.folder}"]
+        for stage, done in self.finished.items():
+            lines.append(f"  {stage:<10} {done}/{self.tiles} {'块' if zh else 'tiles'}")
+        for kind, count in self.scenes.items():
+            lines.append(f"  {'影像' if zh else 'scenes'} {kind:<8} {count}")
+        lines += [f"  {failure}" for failure in self.failures]
+        return "\n".join(lines)
+
 
 def state_of(period: Period, settings: Settings, county: str | None = None) -> State:
     """Tell how far a period is, from what lies on disk; nothing is searched or read anew."""
@@ -120,7 +132,8 @@ def doctor(settings: Settings) -> list[Finding]:
     writable = root if root.exists() else root.parent
     free = shutil.disk_usage(writable if writable.exists() else Path.cwd()).free
     versions = ", ".join(
-        f"{name} {importlib.metadata.version(name)}" for name in ("xarray", "rasterio", "odc-stac")
+        f"{name} {importlib.metadata.version(name)}"
+        for name in ("xarray", "rasterio", "odc-stac", "scikit-learn")
     )
     return [
         Finding(

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -59,20 +60,21 @@ def ask(stac: Stac, url: str, questions: list[Question], page_size: int) -> Iter
     IntegrityError
         If answers stay incomplete, endless, or are no STAC.
     """
-    client = _open(stac, url)
-    seen: set[str] = set()
-    for question in questions:
-        for item in _complete(client, question, page_size, MAX_SPLITS):
-            if _key(item) not in seen:
-                seen.add(_key(item))
-                yield item
+    with closing(PatientIO(stac, url)) as io:
+        client = _open(io, url)
+        seen: set[str] = set()
+        for question in questions:
+            for item in _complete(client, question, page_size, MAX_SPLITS):
+                if _key(item) not in seen:
+                    seen.add(_key(item))
+                    yield item
 
 
-def _open(stac: Stac, url: str) -> Client:
+def _open(io: PatientIO, url: str) -> Client:
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=PystacClientWarning)
         try:
-            client = Client.open(url, stac_io=PatientIO(stac, url), timeout=stac.timeout_s)
+            client = Client.open(url, stac_io=io, timeout=io.timeout)
         except JinhuaError:
             raise
         except (APIError, STACError, PystacClientWarning, KeyError, TypeError, ValueError) as error:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Self
 
+from shapely.errors import ShapelyError
 from shapely.geometry import mapping, shape
 
 from jinhua_rs.catalog.items import Candidate
@@ -28,6 +29,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
 """Code of a decision to its English and Chinese name, in the order in which they are listed."""
 
 _FORMAT = "jinhua-rs inventory 1"
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, ShapelyError)
 _SAME_INSTANT = timedelta(minutes=1)
 _SAME_PLACE = 0.9
 """Copies whose outlines share this much of their union show the same ground."""
@@ -122,8 +124,7 @@ class Inventory:
             else f"{self.period}: {total} found, {used} used ({self._tally('en')})"
         ]
         if self.kept and self.size is not None:
-            gib = self.size / 2**30
-            lines.append(f"数据量 {gib:.2f} GiB" if chinese else f"{gib:.2f} GiB in the assets")
+            lines.append(f"{'数据量' if chinese else 'assets'} {_bytes(self.size)}")
         for day, scenes in groupby(
             self.kept, key=lambda scene: scene.acquired.astimezone(ZONE).date()
         ):
@@ -178,7 +179,7 @@ class Inventory:
                 attribution=record["attribution"],
                 decisions=tuple(_decision_of(one) for one in record["decisions"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, JinhuaError) as error:
+        except (*_UNREADABLE, JinhuaError) as error:
             raise IntegrityError(
                 f"the scene inventory cannot be read ({error!r:.120}); search again",
                 zh=f"影像清单无法读取（{error!r:.120}）；请重新检索",
@@ -245,6 +246,10 @@ def _supersedes(newer: Candidate, older: Candidate) -> bool:
     common = first.footprint.intersection(second.footprint).area
     union = first.footprint.area + second.footprint.area - common
     return bool(common >= _SAME_PLACE * union or common >= _COVERED * second.footprint.area)
+
+
+def _bytes(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
 
 
 def _percent(cloud: float) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 from pystac_client.stac_api_io import StacApiIO
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from jinhua_rs.catalog.hrefs import host_allowed, is_loopback
@@ -55,6 +56,10 @@ class PatientIO(StacApiIO):
         self._hosts = stac.allowed_hosts
         self._longest_s = stac.timeout_s * 4
 
+    def close(self) -> None:
+        """Let go of open connections."""
+        self.session.close()
+
     def request(
         self,
         href: str,
@@ -80,7 +85,7 @@ class PatientIO(StacApiIO):
                 if isinstance(json.loads(text), dict):
                     return text
                 fault = "an answer that is no JSON object"
-            except (requests.exceptions.ChunkedEncodingError, _SlowBodyError) as error:
+            except (HTTPError, _SlowBodyError) as error:
                 fault = f"a cut answer ({type(error).__name__})"
             except ValueError:
                 fault = "an answer that is no JSON"
@@ -140,7 +145,7 @@ class PatientIO(StacApiIO):
         end = time.monotonic() + self._longest_s
         data = bytearray()
         with answer:
-            for chunk in answer.iter_content(1 << 16):
+            while chunk := answer.raw.read1(1 << 16, decode_content=True):
                 data += chunk
                 if time.monotonic() > end:
                     raise _SlowBodyError

@@ -175,8 +175,8 @@ def _named(name: str, folder: Path) -> Path:
 
 
 def _wrong(file: str, error: ValidationError) -> ConfigError:
-    """Turn the first complaint of the validator into a message with a hint."""
-    first = error.errors()[0]
+    """Turn the first complaint into a message with a hint; a misspelt key comes first."""
+    first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"]) or "profile"
     if first["type"] != "extra_forbidden":
         message = first["msg"]

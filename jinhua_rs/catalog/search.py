@@ -1,8 +1,10 @@
 """Searching: profile, area and period in, an inventory of scenes out."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,18 +41,15 @@ def search(
     """
     Find the scenes of a period over an area, each with a decision and a reason.
 
-    ``[stac] url`` may be the root of a STAC API or a folder with ``catalog.json``; both give
-    the same inventory for the same items. Dates, clouds and outlines are judged here, whatever
-    the server does with filters. A scene belongs to exactly one quarter: ``start <= t < stop``
-    in Asia/Shanghai.
+    A STAC API and a folder with ``catalog.json`` give the same inventory for the same items;
+    dates, clouds and outlines are judged here, whatever a server does with filters. A scene
+    belongs to exactly one quarter: ``start <= t < stop`` in Asia/Shanghai.
 
     Parameters
     ----------
     stac : Stac
-        Where and how to ask.
     area : BaseGeometry, degrees, EPSG:4326 (longitude, latitude)
         Scenes whose outline shares ground with it are wanted.
-    period : Period
     bands : sequence of str
         Canonical bands that a scene must have, ``scl`` beside.
     profile : Profile, optional
@@ -61,44 +60,39 @@ def search(
     ConfigError
         If the profile, the address or the area is wrong.
     NoDataError
-        If the server does not answer. An empty inventory is no error here, see
-        :meth:`Inventory.require`.
+        If the server does not answer; for an empty inventory see :meth:`Inventory.require`.
     IntegrityError
         If the answer is incomplete or damaged as a whole.
     """
     profile = profile or load_profile(stac.profile)
     bounds = _bounds(area)
     url = _address(stac, profile)
-    online = urlsplit(url).scheme in ("http", "https")
-    root = None if online else catalogue_file(url)
-    collection = stac.collection or profile.collection
-    if root is None:
-        questions = [Question(collection, bounds, *span) for span in _months(period)]
-        found = _online(stac, url, questions, profile.page_size)
-    else:
-        found = walk(root)
-    access = Access.of(profile, stac, folder=root.parent if root else None)
-    usable: list[Candidate] = []
-    decisions: list[SceneDecision] = []
-    for item, base in _asked_for(found, collection, period, bounds):
-        try:
-            candidate = to_candidate(item, profile, access=access, bands=bands, base=base)
-        except IntegrityError as error:
-            decisions.append(drop(_name(item), "damaged", detail=str(error), detail_zh=error.zh))
-            continue
-        against = _against(candidate, area, stac.max_cloud)
-        if against:
-            decisions.append(against)
-        else:
-            usable.append(candidate)
+    found, folder = _find(stac, profile, bounds, period)
+    access = Access.of(profile, stac, folder=folder)
+    asked = _asked_for(found, stac.collection or profile.collection, period, bounds)
+    read = partial(to_candidate, profile=profile, access=access, bands=bands)
+    decisions = (_cloudless(one, stac.max_cloud) for one in _decided(asked, read, area))
     return Inventory(
         period=period,
         profile=profile.name,
         source=url,
         bounds=bounds,
-        decisions=tuple(sorted([*collapse(usable), *decisions], key=_order)),
+        decisions=tuple(sorted(decisions, key=_order)),
         attribution=profile.attribution,
     )
+
+
+def _find(
+    stac: Stac, profile: Profile, bounds: tuple[float, float, float, float], period: Period
+) -> tuple[Iterator[Found], Path | None]:
+    """Yield the items of an API, or those of a folder, which is named too."""
+    url = _address(stac, profile)
+    if urlsplit(url).scheme in ("http", "https"):
+        collection = stac.collection or profile.collection
+        questions = [Question(collection, bounds, *span) for span in _months(period)]
+        return _online(stac, url, questions, profile.page_size), None
+    root = catalogue_file(url)
+    return walk(root), root.parent
 
 
 def _address(stac: Stac, profile: Profile) -> str:
@@ -169,19 +163,36 @@ def _asked_for(
         _log.info("%d items outside the collection, period or frame were passed over", strays)
 
 
-def _against(candidate: Candidate, area: BaseGeometry, max_cloud: float) -> SceneDecision | None:
-    scene = candidate.scene
-    if not scene.footprint.intersection(area).area > 0:
-        return drop(scene.id, "area", scene=scene)
-    if scene.cloud > max_cloud:
-        return drop(
-            scene.id,
-            "cloud",
-            detail=f"cloud cover {scene.cloud:.0f} % > {max_cloud:.0f} %",
-            detail_zh=f"云量 {scene.cloud:.0f}% 超过 {max_cloud:.0f}%",
-            scene=scene,
-        )
-    return None
+def _decided(
+    found: Iterable[Found], read: Callable[..., Candidate], area: BaseGeometry
+) -> Iterator[SceneDecision]:
+    """Decide on damage, place and copies."""
+    usable: list[Candidate] = []
+    for item, base in found:
+        try:
+            candidate = read(item, base=base)
+        except IntegrityError as error:
+            yield drop(_name(item), "damaged", detail=str(error), detail_zh=error.zh)
+            continue
+        if candidate.scene.footprint.intersection(area).area > 0:
+            usable.append(candidate)
+        else:
+            yield drop(candidate.scene.id, "area", scene=candidate.scene)
+    yield from collapse(usable)
+
+
+def _cloudless(one: SceneDecision, max_cloud: float) -> SceneDecision:
+    """Turn against a kept scene that is too cloudy; after copies, or an older one would return."""
+    scene = one.scene
+    if one.verdict != "kept" or scene is None or not scene.cloud > max_cloud:
+        return one
+    return drop(
+        scene.id,
+        "cloud",
+        detail=f"cloud cover {scene.cloud:.1f} % > {max_cloud:g} %",
+        detail_zh=f"云量 {scene.cloud:.1f}% 超过 {max_cloud:g}%",
+        scene=scene,
+    )
 
 
 def _name(item: Mapping[str, Any]) -> str:

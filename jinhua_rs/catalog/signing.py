@@ -1,6 +1,7 @@
 """Signing of addresses where a provider asks for it: a public token, kept until it expires."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ __all__ = ["Signer", "sign_scenes", "unsigned"]
 
 _MARGIN = timedelta(minutes=5)
 """A token this close to its end is not used for a new read."""
+_QUERY = re.compile(r"(https?://[^\s?'\"]+)\?[^\s'\"]*[^\s'\":;,.)]")
 _LONGEST = 65_536
 """Bytes of a token answer that are read at most."""
 
@@ -145,11 +147,11 @@ def sign_scenes(
     return tuple(signed)
 
 
-def unsigned(href: str) -> str:
+def unsigned(text: str) -> str:
     """
-    Return an address without its token, for ledgers and messages.
+    Take the query, and so the token, off every web address in a text.
 
-    >>> unsigned("https://example.com/a.tif?sig=secret")
-    'https://example.com/a.tif'
+    >>> unsigned("cannot read https://example.com/a.tif?sig=secret: 403")
+    'cannot read https://example.com/a.tif: 403'
     """
-    return href.partition("?")[0]
+    return _QUERY.sub(r"\1", text)

@@ -8,11 +8,10 @@ Every picture carries its data dates, run, sources and, for simulated data, the 
 from jinhua_rs.figures.bars import Bar, interval_bars
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.choropleth import choropleth
-from jinhua_rs.figures.estimate import MISSING, Estimate
+from jinhua_rs.figures.estimate import DASH, MISSING, Estimate, percent, shown
 from jinhua_rs.figures.rasters import (
     CANOPY,
     CLEAR_LOOKS,
-    FOREST_CLASSES,
     NDVI,
     Ramp,
     change_map,
@@ -23,7 +22,7 @@ from jinhua_rs.figures.rasters import (
 __all__ = [
     "CANOPY",
     "CLEAR_LOOKS",
-    "FOREST_CLASSES",
+    "DASH",
     "MISSING",
     "NDVI",
     "Bar",
@@ -37,4 +36,6 @@ __all__ = [
     "class_map",
     "index_map",
     "interval_bars",
+    "percent",
+    "shown",
 ]

@@ -1,6 +1,5 @@
 """The chart of coverage by unit, each bar with its interval."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +8,7 @@ from matplotlib.axes import Axes
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.figures.base import EMPTY_FACE, EMPTY_HATCH
 from jinhua_rs.figures.caption import Caption, Language, Words
-from jinhua_rs.figures.estimate import Estimate
+from jinhua_rs.figures.estimate import Estimate, percent, shown
 from jinhua_rs.figures.sheet import GREY, INK, RED, WIDTH_IN, new_sheet, stamp, to_png
 
 __all__ = ["Bar", "interval_bars"]
@@ -86,7 +85,7 @@ def interval_bars(
         _draw(axes, row, bar, language)
     if target is not None:
         _target_line(axes, target, target_label, language)
-    stamp(figure, caption, language, x=0.42, y=(bottom + body / 2) / height)
+    stamp(axes, caption, language, zorder=3, size=22)
     return to_png(figure)
 
 
@@ -108,17 +107,17 @@ def _frame(axes: Axes, bars: Sequence[Bar], language: Language) -> None:
 
 def _draw(axes: Axes, row: int, bar: Bar, language: Language) -> None:
     estimate = bar.estimate
-    clear = "—" if math.isnan(estimate.clear_share) else f"{estimate.clear_share:.1%}"
+    clear = percent(estimate.clear_share * 100, 1)
     if estimate.judged:
         axes.barh(row, estimate.value, height=0.62, color=_CITY_GREEN if bar.whole else _GREEN)
         axes.hlines(row, estimate.low, estimate.high, color=INK, linewidth=1.3, zorder=5)
         axes.vlines((estimate.low, estimate.high), row - 0.16, row + 0.16, color=INK, linewidth=1.3)
-        text = f"{estimate.value:.2f}%（{estimate.low:.2f}–{estimate.high:.2f}）"
+        text = f"{percent(estimate.value)}（{shown(estimate.low)}–{shown(estimate.high)}）"
         text = text if language == "zh" else text.replace("（", " (").replace("）", ")")
         _beside(axes, row, text, clear, colour=INK)
     elif estimate.context_only:
         axes.barh(row, estimate.value, height=0.62, color=_CONTEXT_GREY)
-        text = f"{estimate.value:.2f}%  {_CONTEXT.to(language)}"
+        text = f"{percent(estimate.value)}  {_CONTEXT.to(language)}"
         _beside(axes, row, text, clear, colour=GREY)
     else:
         axes.barh(

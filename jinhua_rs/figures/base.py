@@ -171,7 +171,7 @@ def map_sheet(units: gpd.GeoDataFrame, caption: Caption, language: Language) -> 
     _scale_bar(axes, bounds, language)
     _north(axes)
     sheet.note(_crs_line(units.crs, language))
-    stamp(figure, caption, language, x=0.40, y=(bottom + body_in / 2) / height)
+    stamp(axes, caption, language, zorder=22)
     return sheet
 
 

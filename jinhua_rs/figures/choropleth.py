@@ -14,7 +14,7 @@ from jinhua_rs.figures.base import (
     outline_path,
 )
 from jinhua_rs.figures.caption import Caption, Language, Words
-from jinhua_rs.figures.estimate import MISSING, Estimate
+from jinhua_rs.figures.estimate import MISSING, Estimate, shown
 from jinhua_rs.figures.sheet import to_png
 
 __all__ = ["choropleth"]
@@ -99,9 +99,9 @@ def _colour(estimate: Estimate) -> str | None:
 
 def _label(estimate: Estimate, language: Language) -> str:
     if estimate.judged:
-        return f"{estimate.value:.2f}\n({estimate.low:.2f}–{estimate.high:.2f})"
+        return f"{shown(estimate.value)}\n({shown(estimate.low)}–{shown(estimate.high)})"
     if estimate.context_only:
-        return f"{estimate.value:.2f}\n{_CONTEXT.to(language)}"
+        return f"{shown(estimate.value)}\n{_CONTEXT.to(language)}"
     return _INSUFFICIENT.to(language)
 
 

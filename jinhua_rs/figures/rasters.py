@@ -26,19 +26,12 @@ from jinhua_rs.schema import CHANGE_CLASSES, ClassInfo
 __all__ = [
     "CANOPY",
     "CLEAR_LOOKS",
-    "FOREST_CLASSES",
     "NDVI",
     "Ramp",
     "change_map",
     "class_map",
     "index_map",
 ]
-
-FOREST_CLASSES: tuple[ClassInfo, ...] = (
-    ClassInfo(2, "tree cover\n(canopy ≥ 20 %)", "林木覆盖\n（郁闭度≥0.20）", "#2e7d4f"),
-    ClassInfo(1, "other land", "非林木地", "#f1ecdd"),
-)
-"""How :class:`jinhua_rs.schema.Forest` is drawn."""
 
 
 @dataclass(frozen=True, slots=True)

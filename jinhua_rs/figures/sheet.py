@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patheffects import Normal, Stroke
@@ -82,23 +83,26 @@ def new_sheet(caption: Caption, language: Language, body_in: float) -> tuple[Fig
     return figure, _FOOT_IN, _FOOT_IN + body_in
 
 
-def stamp(figure: Figure, caption: Caption, language: Language, *, x: float, y: float) -> None:
-    """Write the mark of simulated data across the body, centred on ``(x, y)`` (0-1 of figure)."""
+def stamp(
+    axes: Axes, caption: Caption, language: Language, *, zorder: float, size: float = 32
+) -> None:
+    """Write the mark of simulated data across ``axes``, under whatever has a higher ``zorder``."""
     if caption.mark is None:
         return
-    text = figure.text(
-        x,
-        y,
+    text = axes.text(
+        0.5,
+        0.5,
         caption.mark.to(language),
-        size=33,
+        transform=axes.transAxes,
+        size=size,
         color=RED,
-        alpha=0.38,
+        alpha=0.36,
         rotation=24,
         ha="center",
         va="center",
-        zorder=50,
+        zorder=zorder,
     )
-    text.set_path_effects([Stroke(linewidth=2.5, foreground="white", alpha=0.45), Normal()])
+    text.set_path_effects([Stroke(linewidth=2.5, foreground="white", alpha=0.4), Normal()])
 
 
 def to_png(figure: Figure) -> bytes:

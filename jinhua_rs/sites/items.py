@@ -9,7 +9,6 @@ phase), the MGRS tile from the position.
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -66,17 +65,18 @@ def write_items(part: Path, home: Path) -> None:
     ConfigError, IntegrityError
         As :func:`jinhua_rs.sites.wheel.read_pixels`.
     """
-    pixels = read_pixels()
-    collection = _collection(pixels["scl"])
+    pixels, footprint = read_pixels(), _footprint()
+    collection = _collection(pixels["scl"], footprint)
     catalog = pystac.Catalog("reference-sites", "Real reference sites of jinhua-rs.")
     catalog.add_child(collection)
     features = []
     for index in range(pixels["scl"].sizes["time"]):
-        item = _item({name: array.isel(time=index) for name, array in pixels.items()})
+        look = {name: array.isel(time=index) for name, array in pixels.items()}
+        item = _item(look["scl"], footprint)
         place = Path(COLLECTION) / item.id
         (part / place).mkdir(parents=True)
-        for name, array in pixels.items():
-            item.add_asset(name, _asset(part / place, name, array.isel(time=index)))
+        for name, array in look.items():
+            item.add_asset(name, _asset(part / place, name, array))
         features.append(_feature(item, home / place))
         collection.add_item(item)
     catalog.normalize_and_save(str(part), pystac.CatalogType.SELF_CONTAINED)
@@ -84,10 +84,10 @@ def write_items(part: Path, home: Path) -> None:
     (part / "items.json").write_text(json.dumps(content), encoding="utf-8")
 
 
-def _collection(scl: xr.DataArray) -> pystac.Collection:
+def _collection(scl: xr.DataArray, footprint: BaseGeometry) -> pystac.Collection:
     first, last = (_instant(scl.isel(time=index)) for index in (0, -1))
     extent = pystac.Extent(
-        pystac.SpatialExtent([list(_footprint().bounds)]), pystac.TemporalExtent([[first, last]])
+        pystac.SpatialExtent([list(footprint.bounds)]), pystac.TemporalExtent([[first, last]])
     )
     return pystac.Collection(
         COLLECTION,
@@ -104,12 +104,11 @@ def _collection(scl: xr.DataArray) -> pystac.Collection:
     )
 
 
-def _item(look: Mapping[str, xr.DataArray]) -> pystac.Item:
-    scl = look["scl"].values
-    date = _instant(look["scl"])
+def _item(look: xr.DataArray, footprint: BaseGeometry) -> pystac.Item:
+    """Describe one date from its scene classification; the assets come later."""
+    scl, date = look.to_numpy(), _instant(look)
     late = (date - _FIRST_PASS).days % _CYCLE_DAYS != 0
     seen = max(int(np.count_nonzero(scl)), 1)
-    footprint = _footprint()
     properties: dict[str, Any] = {
         "description": _NOTE,
         "platform": "sentinel-2b" if late else "sentinel-2a",
@@ -136,13 +135,17 @@ def _item(look: Mapping[str, xr.DataArray]) -> pystac.Item:
 
 
 def _asset(folder: Path, name: str, pixels: xr.DataArray) -> pystac.Asset:
-    """Write one band as a cloud-optimised GeoTIFF and describe it."""
+    """
+    Write one band as a GeoTIFF and describe it.
+
+    A GeoTIFF of this size, in one piece behind its header, is cloud-optimised without tiles.
+    """
     path = folder / f"{_SENSOR_NAMES[name]}.tif"
     dtype = "uint8" if name == "scl" else "uint16"
     size = PIXEL_M[name]
     step = affine(pixels)
     with rasterio.open(
-        path, "w", driver="COG", height=pixels.shape[0], width=pixels.shape[1], count=1,
+        path, "w", driver="GTiff", height=pixels.shape[0], width=pixels.shape[1], count=1,
         dtype=dtype, nodata=0, crs=CRS, transform=step, compress="DEFLATE",
     ) as file:  # fmt: skip
         file.write(pixels.values.astype(dtype), 1)

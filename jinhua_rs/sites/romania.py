@@ -23,7 +23,6 @@ __all__ = [
     "COLLECTION",
     "CRS",
     "FOLDS",
-    "HELD_OUT",
     "TRUTH_PERIOD",
     "folds",
     "outline",
@@ -36,8 +35,7 @@ __all__ = [
 TRUTH_PERIOD = "2018Q3"
 """The density layer describes 2018; its summer is the period that it can judge."""
 FOLDS = 5
-HELD_OUT = FOLDS - 1
-"""The fold whose blocks give the reference sample and no training sample."""
+"""Each run trains on four of them and is judged on the fifth."""
 
 _BLOCK_CELLS = 10
 """Side of a spatial block in truth cells: 200 m."""
@@ -50,9 +48,10 @@ def write_stac(folder: Path) -> Path:
 
     ``folder`` then holds ``catalog.json`` (a STAC catalog with relative links, one item per date
     in the Earth Search Collection-1 dialect), ``items.json`` (the same items with absolute file
-    addresses, for a loopback server), ``units.gpkg`` (the site and its four quadrants),
-    ``samples.gpkg`` (canopy at truth cells of the training blocks) and ``reference.gpkg``
-    (canopy at every other truth cell of the held-out blocks).
+    addresses, for a loopback server), ``units.gpkg`` (the site and its four quadrants) and, for
+    each fold of :func:`folds`, a folder ``fold-0`` … with ``samples.gpkg`` (canopy at the truth
+    cells of the other folds) and ``reference.gpkg`` (canopy at every other row and column of the
+    truth cells of the fold's own blocks, which no sample touches).
 
     Parameters
     ----------
@@ -136,11 +135,18 @@ def _write_layers(folder: Path) -> None:
     columns = ["code", "name_zh", "name_en", "level", "geometry"]
     _layer(gpd.GeoDataFrame(units, columns=columns, crs=CRS), folder / "units.gpkg")
     cells = truth_points().dropna(subset=["canopy"])
-    held_out = cells["fold"] == HELD_OUT
+    for fold in range(FOLDS):
+        (folder / f"fold-{fold}").mkdir()
+        _write_fold(folder / f"fold-{fold}", cells, fold)
+
+
+def _write_fold(folder: Path, cells: gpd.GeoDataFrame, fold: int) -> None:
+    """Write what a run that holds out ``fold`` may train on, and what may judge it."""
+    held_out = cells["fold"] == fold
     sparse = (cells["row"] % 2 == 0) & (cells["column"] % 2 == 0)
-    _layer(cells[~held_out].drop(columns=["row", "column"]), folder / "samples.gpkg")
+    _layer(cells.loc[~held_out, ["canopy", "fold", "geometry"]], folder / "samples.gpkg")
     reference = cells[held_out & sparse].assign(period=TRUTH_PERIOD)
-    reference["point"] = [f"RO-{n:04d}" for n in range(len(reference))]
+    reference["point"] = [f"RO-{fold}-{n:04d}" for n in range(len(reference))]
     _layer(reference[["point", "period", "canopy", "geometry"]], folder / "reference.gpkg")
 
 

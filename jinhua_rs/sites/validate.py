@@ -23,7 +23,7 @@ from jinhua_rs.schema import FOREST_CANOPY
 from jinhua_rs.sites import measures, romania, wheel
 from jinhua_rs.sites.measures import Agreement, Bin, Fit, NdviChange
 
-__all__ = ["Accuracy", "Greenness", "Season", "Trial", "Validation", "measure"]
+__all__ = ["Accuracy", "Greenness", "Season", "Trial", "Validation", "measure", "read_map"]
 
 DENSE = 0.50
 """The second cut: dense forest, the class of the site that is least one-sided."""
@@ -57,15 +57,14 @@ class Greenness:
     """
     Greenness of the summers, pixel by pixel.
 
-    ``r`` is the correlation of NDVI 2018Q3 with density; ``change`` counts 2017Q3 to 2020Q3;
-    ``lasting`` is the share of the pixels fallen by 2018Q3 that are still fallen in 2020Q3, and
-    ``still_low`` the same of those fallen by 2019Q3; NaN where none had fallen.
+    ``r`` is the correlation of NDVI 2018Q3 with density. ``since`` counts, for 2018Q3, 2019Q3 and
+    2020Q3, the pixels changed since 2017Q3; ``lasting`` is the share of the fallen ones of each
+    that are still low in 2020Q3, NaN where none had fallen.
     """
 
     r: float
-    change: NdviChange
-    lasting: float
-    still_low: float
+    since: Mapping[str, NdviChange]
+    lasting: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +196,15 @@ def _straight_line(feature: Floats, truth: Floats) -> Callable[[Bools], Floats]:
 def _greenness(summers: Mapping[str, Path]) -> Greenness:
     ndvi = {year: read_map(folder / "ndvi.tif") for year, folder in summers.items()}
     values = {year: layer.to_numpy() for year, layer in ndvi.items()}
+    first, *later = _SUMMERS
+    last = later[-1]
     return Greenness(
         r=measures.correlation(wheel.to_truth_cells(ndvi["2018"]), wheel.tree_cover().to_numpy()),
-        change=measures.ndvi_change(values["2017"], values["2020"]),
-        lasting=measures.persistence(values["2017"], values["2018"], values["2020"]),
-        still_low=measures.persistence(values["2017"], values["2019"], values["2020"]),
+        since={year: measures.ndvi_change(values[first], values[year]) for year in later},
+        lasting={
+            year: measures.persistence(values[first], values[year], values[last])
+            for year in later[:-1]
+        },
     )
 
 

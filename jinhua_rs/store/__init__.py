@@ -15,7 +15,7 @@ from jinhua_rs.store.atomic import (
     write_json,
     write_sums,
 )
-from jinhua_rs.store.raster import open_tile, write_mosaic, write_tile
+from jinhua_rs.store.raster import open_tile, tile_variables, write_mosaic, write_tile
 
 __all__ = [
     "SUMS",
@@ -28,6 +28,7 @@ __all__ = [
     "require_space",
     "seal",
     "sweep",
+    "tile_variables",
     "verify_sums",
     "whole",
     "write_json",

@@ -18,7 +18,7 @@ from jinhua_rs.errors import IntegrityError
 from jinhua_rs.schema import VARIABLES, ClassInfo
 from jinhua_rs.store.atomic import digest, whole
 
-__all__ = ["open_tile", "write_mosaic", "write_tile"]
+__all__ = ["open_tile", "tile_variables", "write_mosaic", "write_tile"]
 
 _FILL = -32768
 _SCALE = 1e-4
@@ -79,11 +79,16 @@ def open_tile(path: Path) -> xr.Dataset:
             f"tile {path} is missing or damaged; run the period again",
             zh=f"瓦片 {path} 缺失或已损坏；请重新运行该时段",
         ) from error
-    typed = {
-        name: array.astype(VARIABLES[str(name)].dtype) for name, array in data.data_vars.items()
-    }
-    ordered: xr.Dataset = data.assign(typed)[[name for name in VARIABLES if name in typed]]
-    return ordered
+    typed: xr.Dataset = data.set_coords(set(data.data_vars) - set(VARIABLES))
+    ordered = [name for name in VARIABLES if name in typed.data_vars]
+    return typed.assign({name: typed[name].astype(VARIABLES[name].dtype) for name in ordered})[
+        ordered
+    ]
+
+
+def tile_variables(path: Path) -> tuple[str, ...]:
+    """Names of the variables of a tile."""
+    return tuple(str(name) for name in open_tile(path).data_vars)
 
 
 def write_mosaic(

@@ -1,1 +1,1 @@
-"""The simulated Jinhua: a known ground truth from which scenes are made and against which products are judged."""
+"""The simulated Jinhua: known ground, scenes made from it, and truth to judge products by."""

@@ -24,7 +24,7 @@ from jinhua_rs.twin.geography import CENTRE, CRS, FOREST_SHARES, RESERVOIRS
 from jinhua_rs.twin.lattice import Lattice, ground, lattice_under, read
 from jinhua_rs.twin.relief import bent, relief
 
-__all__ = ["Thresholds", "balanced", "water_levels"]
+__all__ = ["Thresholds", "balanced", "nine_counties", "water_levels"]
 
 Field = npt.NDArray[np.float32]
 
@@ -86,16 +86,19 @@ def water_levels(seed: int) -> tuple[float, ...]:
     return tuple(levels)
 
 
-def balanced(seed: int, levels: tuple[float, ...], units: gpd.GeoDataFrame) -> Thresholds:
+def balanced(seed: int, levels: tuple[float, ...], counties: gpd.GeoSeries) -> Thresholds:
     """
     Find thresholds that give every county the share of ``geography.FOREST_SHARES``.
 
-    Raises
-    ------
-    ConfigError
-        If ``units`` lacks one of the nine counties.
+    Parameters
+    ----------
+    seed : int
+        Seed of the world.
+    levels : tuple of float, unit m
+        From :func:`water_levels`.
+    counties : GeoSeries
+        From :func:`nine_counties`.
     """
-    counties = _counties(units)
     cells = _window(counties, _CELL_M, 6)
     labels = _labels(counties, cells)
     samples = _window(counties, _SAMPLE_M, 2)
@@ -113,7 +116,15 @@ def balanced(seed: int, levels: tuple[float, ...], units: gpd.GeoDataFrame) -> T
     return _blurred(shifts, labels, cells)
 
 
-def _counties(units: gpd.GeoDataFrame) -> gpd.GeoSeries:
+def nine_counties(units: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """
+    Outlines of the nine counties, EPSG:4549, in the order of ``geography.FOREST_SHARES``.
+
+    Raises
+    ------
+    ConfigError
+        If ``units`` (index: county code) lacks one of them.
+    """
     named = units.set_axis(units.index.astype(str))
     missing = sorted(set(FOREST_SHARES) - set(named.index))
     if missing:
@@ -135,7 +146,7 @@ def _window(counties: gpd.GeoSeries, cell: float, margin: int) -> GeoBox:
 
 
 def _labels(counties: gpd.GeoSeries, window: GeoBox) -> npt.NDArray[np.uint8]:
-    """Number of the county at each pixel centre, 1 to 9; 0 outside."""
+    """Rasterise the counties: 1 to 9 at each pixel centre, 0 outside."""
     shapes = [(shape, number) for number, shape in enumerate(counties, start=1)]
     found: npt.NDArray[np.uint8] = rasterize(
         shapes, tuple(window.shape), transform=window.affine, dtype="uint8"
@@ -156,7 +167,9 @@ def _candidates(
     return score, canopy_of(decide(at), at) >= FOREST_CANOPY
 
 
-def _blurred(shifts: npt.NDArray[np.float64], labels: npt.NDArray[np.uint8], cells: GeoBox) -> Thresholds:
+def _blurred(
+    shifts: npt.NDArray[np.float64], labels: npt.NDArray[np.uint8], cells: GeoBox
+) -> Thresholds:
     nearest = distance_transform_edt(labels == 0, return_distances=False, return_indices=True)
     full = shifts[labels[tuple(nearest)].astype(np.int64) - 1]
     smooth = gaussian_filter(full, _BLUR_CELLS, mode="nearest")[::-1]

@@ -7,17 +7,17 @@ through the pixels. Where several claim a place, :func:`decide` gives it to the 
 water, road, town, village, mine, bare, forest; what is left is farmed.
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from jinhua_rs.twin.geography import ROADS, TOWNS, Line
+from jinhua_rs.twin.geography import ROADS, TOWNS
 from jinhua_rs.twin.kinds import Kind
 from jinhua_rs.twin.lattice import FINEST_STEP, Lattice
 from jinhua_rs.twin.noise import fractal, salt, spots
-from jinhua_rs.twin.relief import Relief, bent, near_line
+from jinhua_rs.twin.relief import Relief, bent, off_segment
 
 __all__ = ["Scores", "canopy_of", "decide", "scores"]
 
@@ -74,22 +74,29 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
         key = salt(seed, name)
         return fractal(lattice.x, lattice.y, span, key, finest=lattice.finest, gain=gain)
 
+    def stand(name: str) -> Field:
+        return np.float32(0.5) * noise(name + " region", 30_000.0, 8_000.0) + noise(
+            name, 5_000.0, 80.0, 0.7
+        )
+
     slope = np.hypot(*terrain.slopes(lattice.step)) * np.float32(100)
     height = np.log1p(np.maximum(terrain.above, 0) / 40)
     town, road = _towns_and_roads(lattice, seed)
-    ragged = noise("ragged", 1_600.0, 50.0, 0.62)
-    town = town - slope / 25 + np.float32(0.22) * ragged
+    ragged = noise("ragged", 1_200.0, 50.0, 0.66)
+    gaps = np.maximum(-1.5 - noise("gaps", 900.0, 60.0, 0.6), 0)
+    town = town - slope / 25 + np.float32(0.22) * ragged - 4 * gaps
     farness = np.minimum(terrain.river, 2_500) / 2_500
-    wood = noise("wood", 4_500.0, 60.0, 0.6)
+    wood = noise("wood", 5_000.0, 60.0, 0.68)
     forest = (
         np.float32(0.75) * height
         + np.float32(0.55) * np.minimum(slope, 60) / 20
-        + np.float32(0.85) * wood
+        + np.float32(0.70) * (terrain.spur - 0.6)
+        + np.float32(0.95) * wood
         + np.float32(0.35) * farness
         - np.float32(0.45) * np.maximum(town + np.float32(0.6), 0)
     )
     mine, bare = _diggings(lattice, seed, slope, town, ragged)
-    high = (terrain.elevation - 450) / 350
+    high, crest = (terrain.elevation - 450) / 350, terrain.spur - np.float32(0.6)
     return Scores(
         river=-terrain.river + np.float32(4) * ragged,
         reservoir=np.maximum(terrain.flood, _ponds(lattice, seed, slope, town)),
@@ -99,14 +106,16 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
         mine=mine,
         bare=bare,
         forest=forest,
-        broadleaf=noise("broadleaf", 3_600.0, 80.0, 0.55) - np.float32(0.15) * high**2
-        + np.float32(0.10),
-        conifer=noise("conifer", 3_600.0, 80.0, 0.55) + np.float32(0.45) * (terrain.spur - 0.5),
-        deciduous=noise("deciduous", 3_600.0, 80.0, 0.55)
-        + np.float32(0.35) * np.clip(high, -1, 2) - np.float32(0.75),
-        bamboo=noise("bamboo", 4_200.0, 100.0, 0.5)
-        - np.float32(0.8) * (terrain.spur - np.float32(0.5)) - np.float32(0.45) * np.abs(high)
-        - np.float32(0.40),
+        broadleaf=stand("broadleaf") - np.float32(0.15) * high**2 + np.float32(0.10),
+        conifer=stand("conifer") + np.float32(0.9) * crest,
+        deciduous=stand("deciduous")
+        + np.float32(0.35) * np.clip(high, -1, 2)
+        + np.float32(0.4) * crest
+        - np.float32(0.75),
+        bamboo=stand("bamboo")
+        - np.float32(1.1) * crest
+        - np.float32(0.4) * np.abs(high)
+        - np.float32(0.35),
         upland=slope / 12 + height / 3 + np.float32(0.30) * noise("upland", 1_800.0, 60.0),
         district=noise("district", 9_000.0, 1_000.0),
         parcel=noise("parcel", 700.0, 80.0, 0.6),
@@ -125,20 +134,17 @@ def _towns_and_roads(lattice: Lattice, seed: int) -> tuple[Field, Field]:
     road = np.full(x.shape, -1, np.float32)
     if lattice.step <= FINEST_STEP:  # on coarser lattices a road would break into dots
         for start, stop in ROADS:
-            ends = [(TOWNS[k].x, TOWNS[k].y) for k in (start, stop)]
-            nothing = np.zeros(2, np.float32)
-            line = Line(np.array(ends, np.float32), nothing, nothing)
-            distance, _, _ = near_line(x, y, line)
-            road = np.maximum(road, np.float32(_ROAD_HALF_M) - distance * 1000)
+            square, _ = off_segment(x, y, TOWNS[start].position, TOWNS[stop].position)
+            road = np.maximum(road, np.float32(_ROAD_HALF_M) - 1000 * np.sqrt(square))
     return town, road
 
 
 def _villages(lattice: Lattice, seed: int, slope: Field, river: Field, ragged: Field) -> Field:
     """Villages of 60 to 300 m radius, dense on valley floors, none on steep ground; m inside."""
     distance, size = spots(lattice.x, lattice.y, 950.0, salt(seed, "village"), share=0.75)
-    radius = 50 + 260 * size**2
+    radius = 45 + 250 * size**2
     shrink = np.float32(6) * np.maximum(slope - 7, 0) + np.minimum(river, 4_000) / 60
-    found: Field = radius - shrink - distance + np.float32(28) * ragged
+    found: Field = radius - shrink - distance + (14 + radius / 4) * ragged
     return found
 
 
@@ -154,7 +160,7 @@ def _diggings(
     lattice: Lattice, seed: int, slope: Field, town: Field, ragged: Field
 ) -> tuple[Field, Field]:
     """Quarries in the hills and building land around towns; m inside."""
-    distance, size = spots(lattice.x, lattice.y, 5_200.0, salt(seed, "mine"), share=0.4)
+    distance, size = spots(lattice.x, lattice.y, 5_200.0, salt(seed, "mine"), share=0.22)
     hilly = np.abs(slope - 26) - 20
     mine = (90 + 260 * size) - distance - 6 * np.maximum(hilly, 0) + 30 * ragged
     apart, wide = spots(lattice.x, lattice.y, 2_100.0, salt(seed, "bare"), share=0.5)
@@ -235,7 +241,7 @@ def canopy_of(kind: Kinds, at: Scores) -> Field:
     mean, gain, least, most = (_TABLE[:, column].take(kind) for column in range(4))
     wooded = kind <= Kind.MOSO_BAMBOO
     edge = np.where(wooded, np.float32(0.16) * np.exp(-np.maximum(at.forest, 0) / 0.12), 0)
-    canopy = np.clip(mean + gain * at.vigour - edge, least, most).astype(np.float32)
+    canopy: Field = np.clip(mean + gain * at.vigour - edge, least, most).astype(np.float32)
     open_wood = wooded & (at.thin > 0)
     np.copyto(canopy, np.clip(0.19 - 0.25 * at.thin, 0.05, 0.19), where=open_wood)
     return canopy

@@ -20,22 +20,22 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
-from rasterio import Affine
 from rasterio.features import rasterize
 from shapely import Polygon
 
 from jinhua_rs.errors import GridMismatch
 from jinhua_rs.schema import FOREST_CANOPY
 from jinhua_rs.twin.geography import CRS
+from jinhua_rs.twin.lattice import ground
 from jinhua_rs.twin.noise import uniform
 from jinhua_rs.twin.world import Kind, state_of
 
-__all__ = ["GROUND", "Event", "EventKind", "apply", "grown"]
+__all__ = ["GROUND", "Event", "EventKind", "apply", "grown", "meeting"]
 
 
 Kinds = NDArray[np.uint8]
 Canopy = NDArray[np.float32]
+At = NDArray[np.intp]
 
 _TREES = (Kind.EVERGREEN_BROADLEAF, Kind.CONIFER, Kind.DECIDUOUS, Kind.MOSO_BAMBOO)
 _OPEN = (
@@ -183,12 +183,23 @@ def apply(
         )
     before = np.asarray(state["kind"].values)
     kind, canopy = before.copy(), np.array(state["canopy"].values, dtype="float32")
-    for event, rows, cols in _footprints(geobox, _until(events, _day(when))):
+    for event, rows, cols, texture in _footprints(geobox, _until(events, _day(when))):
         suits = np.isin(before[rows, cols], list(GROUND[event.kind]))
         at = rows[suits], cols[suits]
         age = (_day(when) - event.start).days / _DAYS_IN_YEAR
-        kind[at], canopy[at] = _after(event, age, kind[at], canopy[at], _texture(geobox, *at))
+        kind[at], canopy[at] = _after(event, age, kind[at], canopy[at], texture[suits])
     return state_of(kind, canopy, geobox)
+
+
+def meeting(events: Sequence[Event], geobox: GeoBox) -> tuple[Event, ...]:
+    """Pick the events whose footprint may meet a window, in the order given."""
+    if not events:
+        return ()
+    extent = geobox.extent.to_crs(CRS, resolution=10_000).boundingbox.buffered(500)
+    bounds = shapely.bounds([event.polygon for event in events])
+    met = (bounds[:, 0] < extent.right) & (bounds[:, 2] > extent.left)
+    met &= (bounds[:, 1] < extent.top) & (bounds[:, 3] > extent.bottom)
+    return tuple(events[int(i)] for i in np.flatnonzero(met))
 
 
 def _day(when: date | datetime) -> date:
@@ -201,31 +212,27 @@ def _until(events: Iterable[Event], day: date) -> list[Event]:
     return sorted(begun, key=lambda event: (event.start, event.id))
 
 
-def _footprints(
-    geobox: GeoBox, events: Sequence[Event]
-) -> Iterator[tuple[Event, NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield each event that meets the window with the rows and columns of its pixel centres."""
-    if not events:
+def _footprints(geobox: GeoBox, events: Sequence[Event]) -> Iterator[tuple[Event, At, At, Canopy]]:
+    """Yield each event that meets the window: rows and columns of its pixels, their vigour."""
+    near = meeting(events, geobox)
+    if not near:
         return
-    shapes = gpd.GeoSeries([event.polygon for event in events], crs=CRS)
-    near = shapely.box(*geobox.extent.to_crs(CRS, resolution=10_000).boundingbox.buffered(500))
-    met = np.flatnonzero(shapely.intersects(near, shapes.to_numpy()))
-    local = shapes.iloc[met].to_crs(str(geobox.crs))
-    for event, polygon in zip([events[i] for i in met], local, strict=True):
+    shapes = gpd.GeoSeries([event.polygon for event in near], crs=CRS).to_crs(str(geobox.crs))
+    for event, polygon in zip(near, shapes, strict=True):
         rows, cols = _window(geobox, polygon.bounds)
-        shape = (rows.stop - rows.start, cols.stop - cols.start)
-        if min(shape) <= 0:
+        if rows.stop <= rows.start or cols.stop <= cols.start:
             continue
-        offset = geobox.transform * Affine.translation(cols.start, rows.start)
-        inside = rasterize([(polygon, 1)], out_shape=shape, transform=offset, dtype="uint8")
-        found = np.nonzero(inside)
-        yield event, found[0] + rows.start, found[1] + cols.start
+        part = geobox[rows, cols]
+        inside = np.nonzero(
+            rasterize([(polygon, 1)], tuple(part.shape), transform=part.affine, dtype="uint8")
+        )
+        yield event, inside[0] + rows.start, inside[1] + cols.start, _vigour(part)[inside]
 
 
 def _window(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[slice, slice]:
     """Rows and columns of a north-up grid that may meet ``bounds``; empty where none do."""
     left, bottom, right, top = bounds
-    first, last = ~geobox.transform * (left, top), ~geobox.transform * (right, bottom)
+    first, last = ~geobox.affine * (left, top), ~geobox.affine * (right, bottom)
     spans = zip((first[1], first[0]), (last[1], last[0]), geobox.shape, strict=True)
     rows, cols = (
         slice(max(0, math.floor(low)), min(size, math.ceil(high))) for low, high, size in spans
@@ -233,13 +240,11 @@ def _window(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[
     return rows, cols
 
 
-def _texture(geobox: GeoBox, rows: NDArray[np.intp], cols: NDArray[np.intp]) -> NDArray[np.float32]:
-    """Vigour of a young stand, 0.75-1.25, unit 1, constant in ground cells of 30 m."""
-    x, y = geobox.transform * (cols + 0.5, rows + 0.5)
-    if str(geobox.crs) != CRS:
-        x, y = Transformer.from_crs(str(geobox.crs), CRS, always_xy=True).transform(x, y)
-    cells = (np.floor(axis / _CELL_M).astype(np.int64) for axis in (x, y))
-    return (0.75 + 0.5 * uniform(*cells, _CELL_SEED)).astype("float32")
+def _vigour(geobox: GeoBox) -> Canopy:
+    """Vigour of a young stand, 0.75-1.25, unit 1, dims (y, x), constant in cells of 30 m."""
+    i, j = (np.floor(axis / _CELL_M).astype(np.int64) for axis in ground(geobox))
+    hashed = np.broadcast_to(uniform(i, j, _CELL_SEED), tuple(geobox.shape))
+    return (0.75 + 0.5 * hashed).astype("float32")
 
 
 def _after(
@@ -260,7 +265,7 @@ def _after(
 
 
 def _stage(canopy: Canopy, target: Kind) -> Kinds:
-    """What a growing stand looks like: bare, then shrub until its canopy counts as trees."""
+    """Say what a growing stand looks like: bare, then shrub until its canopy counts as trees."""
     shrub_until = FOREST_CANOPY if target in _TREES else _BARE_BELOW
     stages = np.where(canopy < shrub_until, Kind.OTHER_SHRUB, target)
     return np.where(canopy < _BARE_BELOW, Kind.BARE, stages).astype("uint8")

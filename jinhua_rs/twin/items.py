@@ -6,22 +6,32 @@ Fields, asset names and band metadata follow what that service publishes for
 what it meets outside. Every item says ``jinhua:simulated`` and has SIMULATED in its title.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import pystac
 from odc.geo.geobox import GeoBox
-from shapely import Polygon, to_geojson
+from shapely import to_geojson
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs.scene import BANDS, Band
+from jinhua_rs.scene import Band
 from jinhua_rs.twin.orbits import Acquisition, MgrsTile, Processing
 from jinhua_rs.twin.scl import SceneClass
 
-__all__ = ["Dialect", "Product", "SceneFile", "Seen", "catalog", "collection", "item"]
+__all__ = [
+    "Dialect",
+    "Product",
+    "SceneFile",
+    "Seen",
+    "absolute",
+    "catalog",
+    "collection",
+    "item",
+]
 
 Dialect = Literal["sentinel-2-c1-l2a", "sentinel-2-l2a"]
 """Collection whose habits are followed; ``sentinel-2-l2a`` has its offset taken off already."""
@@ -99,9 +109,10 @@ class Product:
         start = f"{self.acquisition.start:%Y%m%dT%H%M%S}"
         made = f"{self.processing.generated:%Y%m%dT%H%M%S}"
         sensed = f"{self.acquisition.sensed(self.tile):%Y%m%dT%H%M%S}"
+        safe = f"{unit}_MSIL2A_{start}_N{self._digits}"
         granule = f"{unit}_OPER_MSI_L2A_TL_SIMU_{made}_A{self.acquisition.absolute:06d}"
         return {
-            "s2:product_uri": f"{unit}_MSIL2A_{start}_N{self._digits}_R{number}_T{tile}_{made}.SAFE",
+            "s2:product_uri": f"{safe}_R{number}_T{tile}_{made}.SAFE",
             "s2:datatake_id": self.acquisition.datatake(baseline),
             "s2:datastrip_id": f"{unit}_OPER_MSI_L2A_DS_SIMU_{made}_S{sensed}_N{baseline}",
             "s2:tile_id": f"{granule}_T{tile}_N{baseline}",
@@ -181,7 +192,10 @@ def _properties(product: Product, seen: Seen, moment: datetime) -> dict[str, Any
     tile, processing = product.tile, product.processing
     created = _stamp(processing.generated + timedelta(hours=2))
     zone, band, square = tile.name[:2], tile.name[2], tile.name[3:]
-    own = {"earthsearch:boa_offset_applied": processing.offset > 0, "s2:sequence": str(product.sequence)}
+    own = {
+        "earthsearch:boa_offset_applied": processing.offset > 0,
+        "s2:sequence": str(product.sequence),
+    }
     return {
         "title": f"SIMULATED Sentinel-2 L2A, T{tile.name}, {moment:%Y-%m-%d}",
         "jinhua:simulated": True,
@@ -284,13 +298,27 @@ def catalog() -> dict[str, Any]:
     return _version_one(made.to_dict(include_self_link=False, transform_hrefs=False))
 
 
+def absolute(items: Sequence[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Give items the absolute asset addresses and bare links that an API server needs."""
+    return [
+        entry
+        | {"links": []}
+        | {
+            "assets": {
+                name: asset | {"href": (folder / "items" / asset["href"]).resolve().as_uri()}
+                for name, asset in entry["assets"].items()
+            }
+        }
+        for entry in items
+    ]
+
+
 def _version_one(entry: dict[str, Any]) -> dict[str, Any]:
     """State the version in which ``eo:bands`` and ``raster:bands`` are at home."""
     return entry | {"stac_version": "1.0.0"}
 
 
 def _geojson(geometry: BaseGeometry) -> dict[str, Any]:
-    import json
     return dict(json.loads(to_geojson(geometry)))
 
 

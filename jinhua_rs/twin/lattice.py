@@ -8,7 +8,7 @@ whatever CRS, reads the same fields; only the pixel size decides how fine the la
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -60,13 +60,18 @@ def pixel_size(geobox: GeoBox) -> float:
     ContractError
         If the geobox has no CRS or is rotated.
     """
+    size = float(np.sqrt(abs(geobox.resolution.x * geobox.resolution.y)))
+    return size * (_METRES_PER_DEGREE if _crs(geobox).geographic else 1.0)
+
+
+def _crs(geobox: GeoBox) -> Any:  # noqa: ANN401  odc-geo carries no types
     if geobox.crs is None or not geobox.axis_aligned:
         raise ContractError(
-            "the twin needs a geobox with a CRS and axes along its rows and columns",
-            zh="模拟世界需要带坐标系、且行列与坐标轴平行的格网",
+            "the twin needs a geobox with a CRS and axes along its rows and columns; make one "
+            "with GeoBox.from_bbox",
+            zh="模拟世界需要带坐标系、且行列与坐标轴平行的格网；请用 GeoBox.from_bbox 建立",
         )
-    size = float(np.sqrt(abs(geobox.resolution.x * geobox.resolution.y)))
-    return size * (_METRES_PER_DEGREE if geobox.crs.geographic else 1.0)
+    return geobox.crs
 
 
 def lattice_under(x: Coordinates, y: Coordinates, size: float) -> Lattice:
@@ -96,16 +101,16 @@ def ground(geobox: GeoBox) -> tuple[Coordinates, Coordinates]:
         between them: within 2 cm for UTM, and the same whatever the window. For a geobox
         already in EPSG:4549 the arrays are broadcast views of shape (1, x) and (y, 1).
     """
-    pixel_size(geobox)
+    crs = _crs(geobox)
     affine = geobox.affine
-    across = (np.arange(geobox.shape.x) + 0.5) * affine.a + affine.c
-    down = (np.arange(geobox.shape.y) + 0.5) * affine.e + affine.f
-    if geobox.crs.epsg == int(CRS.partition(":")[2]):
+    across: Coordinates = (np.arange(geobox.shape.x) + 0.5) * affine.a + affine.c
+    down: Coordinates = (np.arange(geobox.shape.y) + 0.5) * affine.e + affine.f
+    if crs.epsg == int(CRS.partition(":")[2]):
         return across[None, :], down[:, None]
-    unit = _KNOT_M / (_METRES_PER_DEGREE if geobox.crs.geographic else 1.0)
+    unit = _KNOT_M / (_METRES_PER_DEGREE if crs.geographic else 1.0)
     i, s, columns = _knots(across, unit)
     j, t, rows = _knots(down, unit)
-    transformer = Transformer.from_crs(str(geobox.crs), CRS, always_xy=True)
+    transformer = Transformer.from_crs(str(crs), CRS, always_xy=True)
     exact = transformer.transform(*np.meshgrid(columns, rows))
     x, y = (_bilinear(np.asarray(part), (i, s), (j, t)) for part in exact)
     return x, y
@@ -115,9 +120,9 @@ def _knots(
     values: Coordinates, unit: float
 ) -> tuple[npt.NDArray[np.int64], Coordinates, Coordinates]:
     position = values / unit
-    first, last = int(np.floor(position.min())), int(np.floor(position.max())) + 1
     index = np.floor(position)
-    return (index - first).astype(np.int64), position - index, np.arange(first, last + 1) * unit
+    knots = np.arange(index.min(), index.max() + 2)
+    return (index - knots[0]).astype(np.int64), position - index, knots * unit
 
 
 def _bilinear(
@@ -139,9 +144,7 @@ def strips(rows: int, columns: int, *, cells: int = 1 << 19) -> Iterator[slice]:
         yield slice(start, min(rows, start + height))
 
 
-def read(
-    lattice: Lattice, fields: Sequence[Field], x: Coordinates, y: Coordinates
-) -> list[Field]:
+def read(lattice: Lattice, fields: Sequence[Field], x: Coordinates, y: Coordinates) -> list[Field]:
     """
     Read fields between the nodes, bilinear.
 

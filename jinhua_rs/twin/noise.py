@@ -100,10 +100,18 @@ def gradient(x: Axis, y: Axis, wavelength: float, seed: int) -> Field:
     weight = _fade(s)
     along = (1 - weight) * s * east[:, i] + weight * (s - 1) * east[:, i + 1]
     across = (1 - weight) * north[:, i] + weight * north[:, i + 1]
+    along /= np.float32(_GRADIENT_SD)
+    across /= np.float32(_GRADIENT_SD)
     t = t[:, None]
-    low = along[j] + t * across[j]
-    high = along[j + 1] + (t - 1) * across[j + 1]
-    found: Field = (low + _fade(t) * (high - low)) / np.float32(_GRADIENT_SD)
+    low, high = across[j], across[j + 1]
+    low *= t
+    low += along[j]
+    high *= t - 1
+    high += along[j + 1]
+    high -= low
+    high *= _fade(t)
+    low += high
+    found: Field = low
     return found
 
 
@@ -113,7 +121,7 @@ def _fade(t: Field) -> Field:
 
 
 def _octaves(longest: float, shortest: float, finest: float) -> list[tuple[int, float]]:
-    """Number and wavelength of the octaves from longest to shortest that a grid can show."""
+    """List number and wavelength of the octaves, longest first, that a grid can show."""
     count = 1 + int(np.floor(np.log2(longest / shortest) + 1e-9))
     every = [(k, longest / 2**k) for k in range(count)]
     return [(k, wavelength) for k, wavelength in every if k == 0 or wavelength >= finest]
@@ -197,20 +205,21 @@ def spots(x: Axis, y: Axis, cell: float, seed: int, *, share: float) -> tuple[Fi
     rows, j, t = _cells(y, cell, 0.0)
     columns = np.arange(columns[0] - 1, columns[-1] + 2)
     rows = np.arange(rows[0] - 1, rows[-1] + 2)
-    at = [
-        uniform(columns[None, :], rows[:, None], seed + k).astype(np.float32) for k in range(4)
-    ]
+    at = [uniform(columns[None, :], rows[:, None], seed + k).astype(np.float32) for k in range(4)]
     across = np.where(at[2] < share, at[0], np.float32(9))
     nearest = np.ones((y.size, x.size), np.float32)
     size = np.zeros_like(nearest)
-    for row in range(3):
-        for column in range(3):
-            here = np.ix_(j + row, i + column)
-            east = across[here] + (column - 1 - s)
-            north = at[1][here] + (row - 1 - t)[:, None]
-            apart = np.hypot(east, north)
+    for column in range(3):
+        east = (across[:, i + column] + (column - 1 - s)) ** 2
+        north, sizes = at[1][:, i + column], at[3][:, i + column]
+        for row in range(3):
+            apart = north[j + row]
+            apart += (row - 1 - t)[:, None]
+            apart *= apart
+            apart += east[j + row]
             closer = apart < nearest
             np.copyto(nearest, apart, where=closer)
-            np.copyto(size, at[3][here], where=closer)
+            np.copyto(size, sizes[j + row], where=closer)
+    np.sqrt(nearest, out=nearest)
     nearest *= np.float32(cell)
     return nearest, size

@@ -52,16 +52,24 @@ class MgrsTile:
     left: float
     top: float
 
-    def geobox(self, resolution: float) -> GeoBox:
+    def grids(self, resolution: float) -> dict[int, GeoBox]:
         """
-        Pixel grid of the whole tile, rows and columns even.
+        Whole-tile pixel grids by the native resolution of a band, 10 and 20.
 
-        A resolution that does not divide the tile runs over its lower right edge by less
-        than two pixels, so that the grid of twice the pixel size always fits exactly.
+        A tile stands for the real one at ``resolution`` instead of 10 m. Where that does not
+        divide the tile, the grids run over its lower right edge by less than a coarse pixel;
+        2 x 2 fine pixels always make one coarse pixel.
         """
-        side = 2 * math.ceil(_SIDE / (2 * resolution))
-        grid = Affine(resolution, 0, self.left, 0, -resolution, self.top)
-        return GeoBox((side, side), grid, f"EPSG:{self.epsg}")
+        side = math.ceil(_SIDE / (2 * resolution))
+        crs = f"EPSG:{self.epsg}"
+        return {
+            native: GeoBox(
+                (side * times, side * times),
+                Affine(resolution * 2 / times, 0, self.left, 0, -resolution * 2 / times, self.top),
+                crs,
+            )
+            for native, times in ((10, 2), (20, 1))
+        }
 
 
 TILES: tuple[MgrsTile, ...] = (
@@ -223,9 +231,9 @@ def evenly(
     passes: Sequence[Acquisition], covers: Sequence[float], cap: int | None
 ) -> list[Acquisition]:
     """
-    Keep at most ``cap`` passes of each relative orbit, spread over the period.
+    Keep at most ``cap`` passes, spread over the period and shared out among the orbits.
 
-    The passes of an orbit are cut into ``cap`` consecutive stretches. Odd stretches give
+    The passes of an orbit are cut into as many stretches as it may keep. Odd stretches give
     their clearest pass and even ones their middle pass, so that clouds stay in the data
     and every place is seen clear at least sometimes.
 
@@ -251,9 +259,11 @@ def evenly(
             zh=f"每个时段至少需要一个日期，现为 {cap}；请给出更大的数",
         )
     kept: list[int] = []
-    for number in sorted({one.orbit.number for one in passes}):
+    numbers = sorted({one.orbit.number for one in passes})
+    for turn, number in enumerate(numbers):
         own = [i for i, one in enumerate(passes) if one.orbit.number == number]
-        stretches = np.array_split(np.array(own), min(cap, len(own)))
+        share = min(len(own), (cap + len(numbers) - 1 - turn) // len(numbers))
+        stretches = np.array_split(np.array(own), share) if share else []
         for order, stretch in enumerate(stretches):
             clearest = min(stretch, key=lambda i: covers[i])
             kept.append(int(stretch[len(stretch) // 2] if order % 2 else clearest))

@@ -1,4 +1,4 @@
-"""Where the twin's events happen: plausible places, sizes and ragged footprints that never overlap."""
+"""Where the twin's events happen: plausible places, sizes and ragged outlines, none overlapping."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,9 +17,10 @@ from jinhua_rs.regions import load_units
 from jinhua_rs.settings import Area
 from jinhua_rs.twin.effects import GROUND, EventKind
 from jinhua_rs.twin.geography import CRS
+from jinhua_rs.twin.lattice import ground as centres
 from jinhua_rs.twin.world import Kind, World
 
-__all__ = ["HABITS", "Habit", "Place", "choose", "counties"]
+__all__ = ["HABITS", "Habit", "Place", "choose", "counties", "ragged"]
 
 Metres = NDArray[np.float64]
 
@@ -109,8 +110,10 @@ def choose(
     """
     ground = _survey(world, units)
     plan = _plan(ground, years, rng)
-    outlines = _outlines(ground, plan, rng)
     kinds, at = plan["kind"].to_numpy(), plan["at"].to_numpy("int64")
+    aside = rng.uniform(-_STEP_M / 2, _STEP_M / 2, (2, len(plan)))
+    x, y = ground.x[at] + aside[0], ground.y[at] + aside[1]
+    outlines = ragged(x, y, plan["ha"].to_numpy(), rng)
     return [
         Place(EventKind(kinds[i]), outlines[i], ground.codes[ground.county[at[i]]])
         for i in _apart(outlines)
@@ -131,7 +134,7 @@ def _survey(world: World, units: gpd.GeoDataFrame) -> _Ground:
     """Look at the city on a coarse grid and weigh its places."""
     geobox = Grid(CRS, _STEP_M).covering(tuple(units.total_bounds))
     numbered = ((shape, n) for n, shape in enumerate(units.geometry, start=1))
-    county = rasterize(numbered, geobox.shape, transform=geobox.transform, dtype="int32")
+    county = rasterize(numbered, geobox.shape, transform=geobox.affine, dtype="int32")
     state, terrain = world.base(geobox), world.terrain(geobox)
     kind, canopy = state["kind"].to_numpy(), state["canopy"].to_numpy()
     slope = terrain["slope"].to_numpy()
@@ -148,7 +151,7 @@ def _survey(world: World, units: gpd.GeoDataFrame) -> _Ground:
         EventKind.MINE_OPEN: (canopy > 0.2) * (slope > 5) * (apart_m > 600) * (apart_m < 6_000),
     }
     inside = county > 0
-    x, y = geobox.transform * np.meshgrid(*(np.arange(n) + 0.5 for n in geobox.shape[::-1]))
+    x, y = np.broadcast_arrays(*centres(geobox))
     return _Ground(
         x[inside],
         y[inside],
@@ -199,41 +202,46 @@ def _placed(
 ) -> pd.DataFrame:
     """Give each size a place of its own, by weight; fewer than asked where places run out."""
     weight = np.where(where, ground.weight[kind], 0).astype("float64")
-    n = min(ha.size, np.count_nonzero(weight))
+    n = min(len(ha), int(np.count_nonzero(weight)))
     if not n:
         return pd.DataFrame({"kind": [], "at": [], "ha": []})
     at = rng.choice(weight.size, n, replace=False, p=weight / weight.sum())
     return pd.DataFrame({"kind": str(kind), "at": at, "ha": ha[:n]})
 
 
-def _outlines(ground: _Ground, plan: pd.DataFrame, rng: np.random.Generator) -> NDArray[np.object_]:
+def ragged(x: Metres, y: Metres, ha: Metres, rng: np.random.Generator) -> NDArray[np.object_]:
     """
-    Ragged footprints of the planned size: an ellipse whose radius wavers in eight harmonics.
+    Make outlines around centres: ellipses whose radius wavers in eight harmonics.
 
-    Star-shaped, hence without crossings; dims (event,).
+    Star-shaped, hence without crossings.
+
+    Parameters
+    ----------
+    x, y : ndarray, float64, dims (outline,), unit m
+        Centres.
+    ha : ndarray, float64, dims (outline,), unit ha
+        Area that each outline shall have exactly.
+
+    Returns
+    -------
+    ndarray of Polygon, dims (outline,)
     """
-    n = len(plan)
     angle = np.linspace(0, 2 * np.pi, _VERTICES, endpoint=False)
-    height = rng.normal(0, 0.3, (n, 1, _HARMONICS.size)) * _HARMONICS**-0.8
-    phase = rng.uniform(0, 2 * np.pi, (n, 1, _HARMONICS.size))
+    height = rng.normal(0, 0.3, (x.size, 1, _HARMONICS.size)) * _HARMONICS**-0.8
+    phase = rng.uniform(0, 2 * np.pi, (x.size, 1, _HARMONICS.size))
     radius = np.exp((height * np.cos(angle[None, :, None] * _HARMONICS + phase)).sum(axis=2))
-    stretch = np.exp(rng.uniform(0, np.log(2.5), (n, 1)) / 2)
+    stretch = np.exp(rng.uniform(0, np.log(2.5), (x.size, 1)) / 2)
     u, v = radius * np.cos(angle) * stretch, radius * np.sin(angle) / stretch
-    turn = rng.uniform(0, np.pi, (n, 1))
+    turn = rng.uniform(0, np.pi, (x.size, 1))
     u, v = u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)
-    twice = (u * np.roll(v, -1, axis=1) - np.roll(u, -1, axis=1) * v).sum(axis=1)
-    scale = np.sqrt(plan["ha"].to_numpy() * 1e4 / (twice / 2))[:, None]
-    at = plan["at"].to_numpy("int64")
-    shift = rng.uniform(-_STEP_M / 2, _STEP_M / 2, (2, n, 1))
-    rings = np.stack(
-        [ground.x[at, None] + shift[0] + u * scale, ground.y[at, None] + shift[1] + v * scale],
-        axis=-1,
-    )
+    area = (u * np.roll(v, -1, axis=1) - np.roll(u, -1, axis=1) * v).sum(axis=1) / 2
+    scale = np.sqrt(ha * 1e4 / area)[:, None]
+    rings = np.stack([x[:, None] + u * scale, y[:, None] + v * scale], axis=-1)
     return np.asarray(shapely.polygons(rings))
 
 
 def _apart(outlines: NDArray[np.object_]) -> list[int]:
-    """Indices of the footprints that are kept: of two that meet, the one planned first."""
+    """Pick the footprints that are kept, by index: of two that meet, the one planned first."""
     tree = shapely.STRtree(outlines)
     later, earlier = tree.query(outlines, predicate="intersects")
     keep = np.ones(len(outlines), "bool")

@@ -6,18 +6,20 @@ sketch of ``geography`` is bent by noise first, so that crests wind and rivers m
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from jinhua_rs.twin.geography import CENTRE, RANGES, RESERVOIRS, RIVERS, Line
+from jinhua_rs.twin.geography import CENTRE, RANGES, RESERVOIRS, RIVERS
 from jinhua_rs.twin.lattice import Lattice
 from jinhua_rs.twin.noise import fractal, salt, valleys
 
-__all__ = ["Relief", "bent", "near_line", "relief"]
+__all__ = ["Relief", "bent", "off_segment", "relief"]
 
 Field = npt.NDArray[np.float32]
+Point = tuple[float, float]
 
 _VALLEY_KM: Final = 1.1
 """Half-width of the flat floor that a river of 100 m cuts, km."""
@@ -51,6 +53,8 @@ class Relief:
 
     def slopes(self, step: float) -> tuple[Field, Field]:
         """Rise towards east and towards north, m/m, central differences over two steps."""
+        north: Field
+        east: Field
         north, east = np.gradient(self.elevation, np.float32(step))
         return east, north
 
@@ -73,36 +77,47 @@ def bent(lattice: Lattice, seed: int) -> tuple[Field, Field]:
     return across + np.float32(0.85) * bend[0], up + np.float32(0.85) * bend[1]
 
 
-def near_line(x: Field, y: Field, line: Line) -> tuple[Field, Field, Field]:
+def off_segment(x: Field, y: Field, start: Point, stop: Point) -> tuple[Field, Field]:
     """
-    Distance to a polyline and the line's two values at the nearest place.
+    Squared distance to a straight segment, and the place along it that is nearest.
+
+    Parameters
+    ----------
+    x, y : ndarray, float32, one shape, unit km
+    start, stop : tuple of float, unit km
 
     Returns
     -------
-    distance : ndarray, float32, unit km
-    first, second : ndarray, float32
-        Interpolated along the line.
+    square : ndarray, float32, unit km²
+    place : ndarray, float32, unit 1
+        0 at ``start`` to 1 at ``stop``.
     """
-    distance = np.full(x.shape, np.inf, np.float32)
-    first, second = np.zeros_like(distance), np.zeros_like(distance)
-    for k in range(len(line.points) - 1):
-        (ax, ay), (bx, by) = line.points[k], line.points[k + 1]
-        dx, dy = bx - ax, by - ay
-        place = np.clip(((x - ax) * dx + (y - ay) * dy) / (dx * dx + dy * dy), 0, 1)
-        apart = np.hypot(x - ax - place * dx, y - ay - place * dy)
-        closer = apart < distance
-        np.copyto(distance, apart, where=closer)
-        for found, values in ((first, line.first), (second, line.second)):
-            np.copyto(found, values[k] + place * (values[k + 1] - values[k]), where=closer)
-    return distance, first, second
+    dx, dy = np.float32(stop[0] - start[0]), np.float32(stop[1] - start[1])
+    east, north = x - np.float32(start[0]), y - np.float32(start[1])
+    place = (dx * east + dy * north) / (dx * dx + dy * dy)
+    np.clip(place, 0, 1, out=place)
+    east -= dx * place
+    north -= dy * place
+    east *= east
+    north *= north
+    east += north
+    return east, place
 
 
 def _crests(x: Field, y: Field) -> Field:
     """Height of the ranges above the floor, m: a soft maximum over all of them."""
     total = np.zeros(x.shape, np.float32)
     for line in RANGES:
-        distance, crest, width = near_line(x, y, line)
-        total += (crest * np.exp(-((distance / width) ** 2) * np.float32(0.7))) ** 3
+        highest = np.zeros(x.shape, np.float32)
+        for start, stop in pairwise(line):
+            square, place = off_segment(x, y, start.position, stop.position)
+            width = start.second + np.float32(stop.second - start.second) * place
+            square *= np.float32(-0.7)
+            square /= width * width
+            crest = start.first + np.float32(stop.first - start.first) * place
+            crest *= np.exp(square, out=square)
+            np.maximum(highest, crest, out=highest)
+        total += highest**3
     return np.cbrt(total)
 
 
@@ -113,14 +128,17 @@ def _rivers(x: Field, y: Field, widen_m: float) -> tuple[Field, Field, Field]:
     left = np.ones(x.shape, np.float32)
     for line in RIVERS:
         nearest = np.full(x.shape, np.inf, np.float32)
-        for k in range(len(line.points) - 1):
-            distance, height, half = near_line(x, y, line.piece(k))
-            weight = (half + 20) / (distance * distance + np.float32(0.3)) ** 2
-            floor += weight * height
+        for start, stop in pairwise(line):
+            square, place = off_segment(x, y, start.position, stop.position)
+            half = start.second + np.float32(stop.second - start.second) * place
+            weight = (half + 20) / (square + np.float32(0.3)) ** 2
             weights += weight
-            beyond = np.minimum(beyond, distance * 1000 - np.maximum(half, np.float32(widen_m)))
-            reach = np.float32(_VALLEY_KM) * np.sqrt(half / 100) + np.float32(0.05)
-            nearest = np.minimum(nearest, (distance / reach) ** 2)
+            weight *= start.first + np.float32(stop.first - start.first) * place
+            floor += weight
+            bank = np.sqrt(square) * 1000 - np.maximum(half, np.float32(widen_m))
+            np.minimum(beyond, bank, out=beyond)
+            square /= np.float32(_VALLEY_KM**2 / 100) * half + np.float32(0.02)
+            np.minimum(nearest, square, out=nearest)
         left *= (1 - np.exp(-nearest)) * (1 - np.float32(0.6) * np.exp(-nearest / 9))
     return beyond, floor / weights, left
 
@@ -160,9 +178,9 @@ def relief(lattice: Lattice, seed: int, levels: tuple[float, ...] | None) -> Rel
     spur = valleys(
         lattice.x, lattice.y, (9_000.0, 110.0), salt(seed, "valleys"), finest=lattice.finest
     )
-    hills = np.float32(14) * (1 + noise("hills", 3_200.0, 200.0)).clip(0, 4)
-    above = left * (_crests(x, y) * (np.float32(0.16) + np.float32(0.92) * spur) + hills)
-    height = floor + above
+    hills: Field = np.float32(14) * (1 + noise("hills", 3_200.0, 200.0)).clip(0, 4)
+    above: Field = left * (_crests(x, y) * (np.float32(0.16) + np.float32(0.92) * spur) + hills)
+    height: Field = floor + above
     if levels is None:
         return Relief(height, above, spur, river, np.full_like(height, _UNFLOODED))
     flood, level = _flood(x, y, height, levels)

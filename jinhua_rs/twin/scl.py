@@ -138,7 +138,7 @@ def classify(
     glare = surface["blue"] + surface["red"] + np.float32(0.012) * patches
     classes[_worst(glare, clear, faults.cloud_commission)] = SceneClass.CLOUD_MEDIUM
     seen = overcast.opacity + np.float32(_CLOUD_BLUR) * patches >= cloud
-    seen &= overcast.opacity > 0.05
+    seen &= overcast.opacity > 0.12
     classes[seen] = SceneClass.CLOUD_MEDIUM
     classes[seen & (overcast.opacity >= _CERTAIN)] = SceneClass.CLOUD_HIGH
     classes[seen & (overcast.thin > 0.7 * overcast.opacity)] = SceneClass.CIRRUS

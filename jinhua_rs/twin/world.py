@@ -3,12 +3,12 @@ The twin's ground: a simulated Jinhua as a function of ground coordinates, known
 
 How it is used, from ground to picture::
 
-    world = World.build(seed, units)             # once; small, travels to worker processes
-    terrain = world.terrain(geobox)              # at pixel size
-    fine = supersample(geobox, 2)                # 2 x 2 sample points in each pixel
-    state = world.base(fine)                     # what lies at every sample point
-    state = events.apply(state, fine, ...)       # what happened since: writes kind and canopy
-    truth = aggregate(state, 2)                  # landcover (majority), canopy (mean) at pixel size
+    world = World.build(seed, units)  # once; small, travels to worker processes
+    terrain = world.terrain(geobox)  # at pixel size
+    fine = supersample(geobox, 2)  # 2 x 2 sample points in each pixel
+    state = world.base(fine)  # what lies at every sample point
+    state = events.apply(state, fine, ...)  # what happened since: writes kind and canopy
+    truth = aggregate(state, 2)  # landcover (majority), canopy (mean) at pixel size
     bands = spectra.surface(state, terrain, when, seed=world.seed)
 
 A *state* is a dataset on the fine geobox, dims ``(y, x)``: ``kind`` (uint8, :class:`Kind`),
@@ -20,6 +20,7 @@ Two geoboxes of one pixel size see the same ground, whatever their CRS and exten
 pixels, detail that they could not show is left out before anything is decided.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -34,7 +35,7 @@ from odc.geo.xr import xr_coords
 
 from jinhua_rs.errors import ContractError, GridMismatch
 from jinhua_rs.schema import described
-from jinhua_rs.twin.balance import Thresholds, balanced, water_levels
+from jinhua_rs.twin.balance import Thresholds, balanced, nine_counties, water_levels
 from jinhua_rs.twin.cover import Scores, canopy_of, decide, scores
 from jinhua_rs.twin.kinds import LAND_OF_KIND, Kind
 from jinhua_rs.twin.lattice import ground, lattice_under, pixel_size, read, strips
@@ -79,8 +80,9 @@ class World:
         ConfigError
             If a county is missing.
         """
+        counties = nine_counties(units)
         levels = water_levels(seed)
-        return cls(seed, levels, balanced(seed, levels, units))
+        return cls(seed, levels, balanced(seed, levels, counties))
 
     def terrain(self, geobox: GeoBox) -> xr.Dataset:
         """
@@ -111,7 +113,7 @@ class World:
                 name: (("y", "x"), values.astype(np.float32), {"units": units})
                 for name, (values, units) in layers.items()
             },
-            coords=_coordinates(geobox),
+            coords=xr_coords(geobox),
         )
 
     def base(self, geobox: GeoBox) -> xr.Dataset:
@@ -150,7 +152,8 @@ def supersample(geobox: GeoBox, s: int = 2) -> GeoBox:
     """
     if s < 1:
         raise ContractError(
-            f"a pixel needs at least one sample, got {s}", zh=f"每个像元至少需要一个采样点，现为 {s}"
+            f"a pixel needs at least one sample, got {s}",
+            zh=f"每个像元至少需要一个采样点，现为 {s}",
         )
     rows, columns = geobox.shape
     return GeoBox((rows * s, columns * s), geobox.affine * Affine.scale(1 / s), geobox.crs)
@@ -182,7 +185,7 @@ def state_of(
                 f"{name} has shape {array.shape} but the geobox has {tuple(geobox.shape)}",
                 zh=f"{name} 的大小为 {array.shape}，而格网为 {tuple(geobox.shape)}",
             )
-    return _on(geobox, kind=kind, landcover=LAND_OF_KIND[kind], canopy=canopy)
+    return _on(geobox, {"kind": kind, "landcover": LAND_OF_KIND[kind], "canopy": canopy})
 
 
 def aggregate(state: xr.Dataset, s: int = 2) -> xr.Dataset:
@@ -209,12 +212,8 @@ def aggregate(state: xr.Dataset, s: int = 2) -> xr.Dataset:
             zh=f"{rows} × {columns} 个采样点不能组成 {s} × {s} 的整像元",
         )
     coarse = GeoBox((rows // s, columns // s), fine.affine * Affine.scale(s), fine.crs)
-    return _on(
-        coarse,
-        kind=_majority(state["kind"].to_numpy(), s),
-        landcover=_majority(state["landcover"].to_numpy(), s),
-        canopy=_mean(state["canopy"].to_numpy(), s),
-    )
+    found = {name: _majority(state[name].to_numpy(), s) for name in ("kind", "landcover")}
+    return _on(coarse, {**found, "canopy": _mean(state["canopy"].to_numpy(), s)})
 
 
 def _samples(array: npt.NDArray[np.generic], s: int) -> list[npt.NDArray[np.generic]]:
@@ -239,17 +238,13 @@ def _mean(values: npt.NDArray[np.float32], s: int) -> npt.NDArray[np.float32]:
     total = np.zeros((values.shape[0] // s, values.shape[1] // s), np.float32)
     for sample in _samples(values, s):
         total += sample.astype(np.float32, copy=False)
-    return total / np.float32(s * s)
+    total /= np.float32(s * s)
+    return total
 
 
-def _coordinates(geobox: GeoBox) -> dict[str, xr.DataArray]:
-    return dict(xr_coords(geobox))
-
-
-def _on(geobox: GeoBox, **layers: npt.NDArray[np.generic]) -> xr.Dataset:
-    coordinates = _coordinates(geobox)
+def _on(geobox: GeoBox, layers: Mapping[str, npt.NDArray[np.generic]]) -> xr.Dataset:
     data = xr.Dataset(
-        {name: (("y", "x"), values) for name, values in layers.items()}, coords=coordinates
+        {name: (("y", "x"), values) for name, values in layers.items()}, coords=xr_coords(geobox)
     )
     for name in ("landcover", "canopy"):
         data[name] = described(data[name], name)

@@ -1,0 +1,38 @@
+# Two commands, each a short wrapper over plain ones that README.md spells out.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test check format dictionary
+
+demo: $(VENV)/.demo
+	$(BIN)/python workflows/demo.py
+
+test: $(VENV)/.dev check
+	$(BIN)/pytest
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+# Pages that are generated from the program itself; a test compares them with it.
+dictionary: $(VENV)/.dev
+	$(BIN)/python workflows/write_reference.py
+
+$(VENV)/.venv:
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.demo: pyproject.toml requirements.txt | $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.txt | $(VENV)/.venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.txt -e '.[dev]'
+	touch $@ $(VENV)/.demo

@@ -1,0 +1,161 @@
+"""What the report is told about a period: units, rows, scenes, gates, targets, model, credits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from jinhua_rs import __version__, catalog, landcover, regions, report, schema
+from jinhua_rs.figures import Words
+from jinhua_rs.ledger import Ledger
+from jinhua_rs.period import ZONE, Period
+from jinhua_rs.planning import Plan
+from jinhua_rs.report import Fact, Gate, ReportData, SceneSummary, TargetLine, Unit
+
+__all__ = ["Numbers", "brief", "headline"]
+
+Rows = Sequence[dict[str, Any]]
+"""Indicator rows, ``schema.ROW_COLUMNS``."""
+
+_MARK = Words("模拟数据", "SIMULATED")
+_NONE = Words("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """The indicator rows of a period, of its baseline, and of the change between them."""
+
+    rows: Rows
+    baseline: Period | None
+    before: Rows
+    changes: Rows
+
+
+def brief(plan: Plan, numbers: Numbers, model: Path, now: datetime) -> ReportData:
+    """Gather everything that the report of a period says."""
+    words = plan.settings.report
+    label = Words(words.label_zh or _MARK.zh, words.label or _MARK.en)
+    failed = Ledger(plan.folder / "ledger.jsonl").counts("scene")["failed"]
+    card = landcover.Model.load(model).card
+    return ReportData(
+        period=str(plan.period),
+        baseline=None if numbers.baseline is None else str(numbers.baseline),
+        run_id=plan.run_id,
+        created=now.astimezone(ZONE).isoformat(timespec="minutes"),
+        area=_area(plan),
+        simulated=words.simulated,
+        label=label if words.simulated else _NONE,
+        units=_units(plan),
+        rows=report.records(schema.rows(numbers.rows)),
+        baseline_rows=report.records(schema.rows(numbers.before)),
+        change_rows=report.records(schema.rows(numbers.changes)),
+        scenes=SceneSummary.of(
+            plan.inventory.decisions, catalog.REASONS, source=plan.inventory.profile, failed=failed
+        ),
+        gates=_gates(plan, numbers.rows, failed),
+        targets=tuple(
+            TargetLine(key=key, **target.model_dump())
+            for key, target in plan.settings.targets.items()
+        ),
+        model=_model_facts(card),
+        accuracy=_accuracy_facts(card),
+        version=__version__,
+        credits=_credits(plan),
+    )
+
+
+def headline(plan: Plan, rows: Rows) -> dict[str, Any]:
+    """Return the row of the whole area's tree cover."""
+    whole = _city_first(plan).index[0]
+    found = (r for r in rows if r["unit"] == whole and r["indicator"] == "tree_cover_share")
+    return next(found)
+
+
+def _city_first(plan: Plan) -> pd.DataFrame:
+    order = plan.units["level"].map(regions.LEVELS.index)
+    return plan.units.assign(order=order).sort_values("order", kind="stable")
+
+
+def _area(plan: Plan) -> Words:
+    """Name of the area: as set, or of the one unit that the run is about."""
+    words = plan.settings.report
+    if plan.unit is None:
+        return Words(words.area_name_zh, words.area_name)
+    return Words(str(plan.units["name_zh"].iloc[0]), str(plan.units["name_en"].iloc[0]))
+
+
+def _units(plan: Plan) -> tuple[Unit, ...]:
+    return tuple(
+        Unit(
+            code=str(code),
+            name=Words(str(unit["name_zh"]), str(unit["name_en"])),
+            level=str(unit["level"]),
+            area_m2=float(unit["geometry"].area),
+        )
+        for code, unit in _city_first(plan).iterrows()
+    )
+
+
+def _gates(plan: Plan, rows: Rows, failed: int) -> tuple[Gate, ...]:
+    gates, clear = plan.settings.gates, headline(plan, rows)["n_clear_share"]
+    share = failed / len(plan.inventory.kept)
+    return (
+        Gate(
+            name=Words("全域有效观测占比", "Area seen clear"),
+            value=f"{clear:.1%}",
+            limit=f"≥ {gates.min_clear_share:.0%}",
+            passed=clear >= gates.min_clear_share,
+        ),
+        Gate(
+            name=Words("读取失败的影像占比", "Scenes that could not be read"),
+            value=f"{share:.1%}",
+            limit=f"≤ {gates.max_failed_assets:.0%}",
+            passed=share <= gates.max_failed_assets,
+        ),
+    )
+
+
+def _model_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
+    periods = "、".join(card.periods), ", ".join(card.periods)
+    return (
+        Fact(Words("模型", "Model"), Words(card.name, card.name)),
+        Fact(Words("摘要", "SHA-256"), Words(card.sha256[:16], card.sha256[:16])),
+        Fact(Words("训练时段", "Trained on"), Words(*periods)),
+        Fact(
+            Words("训练样本", "Samples"), Words(f"{card.samples.used} 个", f"{card.samples.used}")
+        ),
+    )
+
+
+def _accuracy_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
+    """Scores of samples in held-out blocks, named as such: they are not the map's accuracy."""
+    facts = []
+    if card.landcover is not None:
+        score = f"{card.landcover.accuracy:.1%}"
+        facts.append(
+            Fact(
+                Words(
+                    "地类总体精度（空间块留出样本）", "Classes, overall (block-held-out samples)"
+                ),
+                Words(score, score),
+            )
+        )
+    if card.canopy is not None:
+        score = f"RMSE {card.canopy.rmse:.3f}"
+        facts.append(
+            Fact(
+                Words("林冠覆盖度（空间块留出样本）", "Canopy cover (block-held-out samples)"),
+                Words(score, score),
+            )
+        )
+    return tuple(facts)
+
+
+def _credits(plan: Plan) -> tuple[Words, ...]:
+    texts = [plan.inventory.attribution]
+    if plan.settings.area.units is None:
+        texts.append(regions.ATTRIBUTION)
+    return tuple(Words(text, text) for text in texts if text)

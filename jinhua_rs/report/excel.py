@@ -1,0 +1,329 @@
+"""The report as an Excel workbook: real numbers with formats, text that stays text."""
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.workbook import Workbook
+from xlsxwriter.worksheet import Worksheet
+
+from jinhua_rs.figures import DASH, Estimate
+from jinhua_rs.report import wording
+from jinhua_rs.report.data import ReportData
+from jinhua_rs.report.lines import Line, headline_unit, lines
+
+__all__ = ["write_workbook"]
+
+_OPTIONS = {
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
+"""A name such as ``=HYPERLINK(...)`` stays the text it is."""
+
+_COUNTIES = "分县数据"
+_NATURE = "数据性质\nnature"
+_REAL = "卫星观测 · observed"
+_COUNTY_COLUMNS: tuple[tuple[str, float, str], ...] = (
+    (_NATURE, 18, "text"),
+    ("代码\ncode", 10, "text"),
+    ("单元\nunit", 12, "text"),
+    ("名称（英文）\nname", 18, "text"),
+    ("层级\nlevel", 9, "text"),
+    ("覆盖率\ncoverage", 11, "share"),
+    ("95%区间下限\nlow", 11, "share"),
+    ("95%区间上限\nhigh", 11, "share"),
+    ("面积（万亩）\narea, 10⁴ mu", 13, "wan"),
+    ("面积下限（万亩）\nlow", 13, "wan"),
+    ("面积上限（万亩）\nhigh", 13, "wan"),
+    ("面积（公顷）\narea, ha", 14, "whole"),
+    ("较基期变化（百分点）\nchange, points", 15, "change"),
+    ("变化下限\nlow", 10, "change"),
+    ("变化上限\nhigh", 10, "change"),
+    ("变化结论\nwhat may be said", 18, "text"),
+    ("增加（亩，像元统计）\ngain, mu, mapped", 16, "context"),
+    ("减少（亩，像元统计）\nloss, mu, mapped", 16, "context"),
+    ("有效观测占比\nseen clear", 12, "clear"),
+    ("状态\nstatus", 12, "text"),
+)
+_ROW_COLUMNS: tuple[tuple[str, float, str], ...] = (
+    (_NATURE, 18, "text"),
+    ("period", 10, "text"),
+    ("unit", 10, "text"),
+    ("单元", 12, "text"),
+    ("indicator", 26, "text"),
+    ("指标", 30, "text"),
+    ("value", 14, "number"),
+    ("low", 14, "number"),
+    ("high", 14, "number"),
+    ("measure", 10, "text"),
+    ("status", 14, "text"),
+    ("n_clear_share", 14, "number"),
+    ("source", 40, "text"),
+)
+_FORMATS: dict[str, dict[str, object]] = {
+    "text": {},
+    "share": {"num_format": "0.00%", "align": "right"},
+    "clear": {"num_format": "0.0%", "align": "right"},
+    "wan": {"num_format": "#,##0.00", "align": "right"},
+    "whole": {"num_format": "#,##0", "align": "right"},
+    "context": {"num_format": "#,##0", "align": "right", "font_color": "#7d8689"},
+    "change": {"num_format": "+0.00;-0.00;0.00", "align": "right"},
+    "number": {"num_format": "0.######", "align": "right"},
+    "grey": {"font_color": "#7d8689"},
+    "head": {
+        "bold": True, "text_wrap": True, "valign": "vcenter", "align": "center",
+        "bg_color": "#eaf2ec", "bottom": 2, "bottom_color": "#1d5c3a",
+    },
+    "title": {"bold": True, "font_size": 16},
+    "key": {"bold": True, "valign": "top"},
+    "prose": {"text_wrap": True, "valign": "top"},
+    "mark": {"bold": True, "font_size": 14, "font_color": "#ffffff", "bg_color": "#b3261e"},
+    "marked": {"bold": True, "font_color": "#b3261e"},
+}  # fmt: skip
+
+Cell = str | float
+Columns = Sequence[tuple[str, float, str]]
+
+
+def write_workbook(path: Path, data: ReportData) -> None:
+    """
+    Write the workbook to ``path``; equal data give equal bytes.
+
+    Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 指标行 (all indicator
+    rows, tidy), 影像清单 (scenes by what became of them), 图表 (the chart). In the data sheets
+    the header is row 1, no cell is merged, shares are Excel percentages, and a number that
+    is not known is a dash.
+    """
+    with xlsxwriter.Workbook(path, _OPTIONS) as book:
+        book.set_properties(
+            {
+                "title": f"{data.area.zh} {data.period} {wording.COVERAGE.zh}",
+                "subject": data.label.zh if data.simulated else wording.COVERAGE.en,
+                "comments": f"run {data.run_id}",
+                "created": datetime.fromisoformat(data.created).replace(tzinfo=None),
+            }
+        )
+        formats = {
+            name: book.add_format({"font_size": 11} | look) for name, look in _FORMATS.items()
+        }
+        _about(_sheet(book, "说明", data), formats, data)
+        county_lines = lines(data)
+        counties = _sheet(book, _COUNTIES, data)
+        _table(counties, formats, _COUNTY_COLUMNS, [_county(line, data) for line in county_lines])
+        _decorate(counties, formats, county_lines)
+        _table(_sheet(book, "指标行", data), formats, _ROW_COLUMNS, _tidy(data))
+        _scenes(_sheet(book, "影像清单", data), formats, data)
+        _chart(book, _sheet(book, "图表", data), county_lines)
+
+
+def _sheet(book: Workbook, name: str, data: ReportData) -> Worksheet:
+    """Add a sheet; simulated data colour its tab and stand in its printed header."""
+    sheet = book.add_worksheet(name)
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer(f"&L{data.run_id}&C&P / &N&R{data.period}")
+    if data.mark:
+        sheet.set_tab_color("#b3261e")
+        sheet.set_header(f'&C&14&"-,Bold"{data.mark.zh} · {data.mark.en}'.replace("·  ·", "·"))
+    return sheet
+
+
+def _about(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> None:
+    sheet.set_column(0, 0, 20)
+    sheet.set_column(1, 1, 92)
+    main = headline_unit(data)
+    row = 0
+    if data.mark:
+        for column in (0, 1):
+            sheet.write_string(
+                row, column, data.mark.zh if column == 0 else data.mark.en, formats["mark"]
+            )
+        row += 1
+    sheet.write_string(row, 0, f"{data.area.zh}{wording.COVERAGE.zh}", formats["title"])
+    baseline = wording.period_name(data.baseline).zh if data.baseline else "未设"
+    entries = [
+        ("时段", wording.period_name(data.period).zh),
+        ("基期", baseline),
+        ("影像日期", wording.data_dates(data).zh),
+        ("结论", wording.coverage_said(data, main).zh),
+        ("变化", wording.change_said(data, main).zh),
+        ("口径", wording.NOT_STATUTORY.zh),
+        ("English", f"{wording.coverage_said(data, main).en} {wording.NOT_STATUTORY.en}"),
+    ]
+    for target in data.targets:
+        said = wording.target_judged(target, main).zh
+        text = f"{target.value:g}{target.unit}（{target.source}）：{said}"
+        warning = wording.plausibility(target, data)
+        name = f"目标：{wording.target_name(target).zh}"
+        entries.append((name, f"{text}\n{warning.zh}" if warning else text))
+    entries += [
+        ("“—”", "没有数据，不是 0。"),
+        ("像元统计", "“仅供参考”的行和增加、减少两栏是未经样本校正的像元统计，不得用于评价。"),
+        ("合计", "全市数值由全市界线直接得出，不是各单元之和；统计单元可以重叠。"),
+        ("运行编号", data.run_id),
+        ("生成时间", data.created),
+        ("软件版本", f"jinhua-rs {data.version}"),
+        *(("数据来源", f"{credit.zh}\n{credit.en}") for credit in data.credits),
+    ]  # fmt: skip
+    for number, (key, text) in enumerate(entries, start=row + 2):
+        sheet.write_string(number, 0, key, formats["key"])
+        sheet.write_string(number, 1, text, formats["prose"])
+
+
+def _table(
+    sheet: Worksheet, formats: dict[str, Format], columns: Columns, rows: Sequence[Sequence[Cell]]
+) -> None:
+    """Write a header in row 1 and the rows under it; NaN becomes a dash."""
+    for column, (head, width, _) in enumerate(columns):
+        sheet.set_column(column, column, width)
+        sheet.write_string(0, column, head, formats["head"])
+    sheet.set_row(0, 48 if any("\n" in head for head, _, _ in columns[1:]) else 34)
+    for number, cells in enumerate(rows, start=1):
+        for column, (cell, (_, _, look)) in enumerate(zip(cells, columns, strict=True)):
+            _put(sheet, number, column, cell, formats[_look(cell, column, look)])
+    sheet.freeze_panes(1, 4)
+    sheet.repeat_rows(0)
+    sheet.autofilter(0, 0, max(1, len(rows)), len(columns) - 1)
+
+
+def _look(cell: Cell, column: int, look: str) -> str:
+    return "marked" if column == 0 and cell != _REAL else look
+
+
+def _put(sheet: Worksheet, row: int, column: int, cell: Cell, look: Format) -> None:
+    if isinstance(cell, str):
+        sheet.write_string(row, column, cell, look)
+    elif math.isnan(cell):
+        sheet.write_string(row, column, DASH, look)
+    else:
+        sheet.write_number(row, column, cell, look)
+
+
+def _nature(data: ReportData) -> str:
+    return data.mark.zh if data.mark else _REAL
+
+
+def _county(line: Line, data: ReportData) -> list[Cell]:
+    share, area, change = line.share, line.area, line.change
+    return [
+        _nature(data),
+        line.unit.code,
+        line.unit.name.zh,
+        line.unit.name.en,
+        line.unit.level,
+        *(number / 100 for number in _ends(share)),
+        *(wording.wan_mu_of(number) for number in _ends(area)),
+        area.value,
+        *(_ends(change) if change.judged else (math.nan, math.nan, math.nan)),
+        wording.change_cell(change).zh,
+        wording.mu_of(line.gain.value),
+        wording.mu_of(line.loss.value),
+        share.clear_share,
+        line.status.zh,
+    ]
+
+
+def _ends(estimate: Estimate) -> tuple[float, float, float]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _tidy(data: ReportData) -> list[list[Cell]]:
+    names = {unit.code: unit.name.zh for unit in data.units}
+    return [
+        [
+            _nature(data),
+            row.period,
+            row.unit,
+            names[row.unit],
+            row.indicator,
+            wording.indicator_name(row.indicator).zh,
+            *_ends(row.estimate),
+            row.measure,
+            row.status,
+            row.estimate.clear_share,
+            row.source,
+        ]
+        for row in (*data.rows, *data.change_rows)
+    ]
+
+
+def _decorate(sheet: Worksheet, formats: dict[str, Format], county_lines: Sequence[Line]) -> None:
+    """Put data bars on the coverage, and rows that are no judgement in grey."""
+    last = len(county_lines)
+    sheet.conditional_format(
+        1, 5, last, 5,
+        {
+            "type": "data_bar", "bar_color": "#9cc49a", "bar_solid": True,
+            "min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1,
+        },
+    )  # fmt: skip
+    for number, line in enumerate(county_lines, start=1):
+        if not line.share.judged:
+            sheet.conditional_format(
+                number, 1, number, len(_COUNTY_COLUMNS) - 1,
+                {"type": "no_errors", "format": formats["grey"]},
+            )  # fmt: skip
+
+
+def _scenes(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> None:
+    scenes = data.scenes
+    columns = (
+        (_NATURE, 18.0, "text"),
+        ("项目\nitem", 34.0, "text"),
+        ("说明\nmeaning", 40.0, "text"),
+        ("景数\nscenes", 12.0, "whole"),
+    )
+    rows: list[list[Cell]] = [
+        ["检索到", "found", float(scenes.found)],
+        ["采用", "used", float(scenes.kept - scenes.failed)],
+        ["读取失败", "could not be read", float(scenes.failed)],
+    ]
+    rows.extend(
+        [f"未用：{one.reason.zh}", f"not used: {one.reason.en}", float(one.count)]
+        for one in scenes.dropped
+    )
+    rows.extend([f"成像日 {day}", "day of scenes used", math.nan] for day in scenes.dates)
+    _table(sheet, formats, columns, [[_nature(data), *row] for row in rows])
+
+
+def _chart(book: Workbook, sheet: Worksheet, county_lines: Sequence[Line]) -> None:
+    """Add a native bar chart of coverage, the 95 % intervals as error bars, pixel counts grey."""
+    if not any(line.share.judged for line in county_lines):
+        sheet.write_string(0, 0, "没有带95%区间的覆盖率，不作图 · no coverage with an interval")
+        return
+    errors = {
+        "type": "custom",
+        "plus_values": [_error(line.share.high, line.share.value, line) for line in county_lines],
+        "minus_values": [_error(line.share.value, line.share.low, line) for line in county_lines],
+    }
+    last = len(county_lines)
+    chart = book.add_chart({"type": "bar"})
+    chart.add_series(
+        {
+            "name": wording.COVERAGE.zh,
+            "categories": [_COUNTIES, 1, 2, last, 2],
+            "values": [_COUNTIES, 1, 5, last, 5],
+            "points": [
+                {"fill": {"color": "#9cc49a" if line.share.judged else "#cfd3d4"}}
+                for line in county_lines
+            ],
+            "x_error_bars": errors,
+            "gap": 60,
+        }
+    )
+    chart.set_title({"name": f"{wording.COVERAGE.zh}与95%区间", "name_font": {"size": 14}})
+    chart.set_y_axis({"reverse": True})
+    chart.set_x_axis({"min": 0, "max": 1, "num_format": "0%", "major_gridlines": {"visible": True}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 900, "height": 80 + 44 * last})
+    sheet.insert_chart(1, 1, chart)
+
+
+def _error(above: float, below: float, line: Line) -> float:
+    return (above - below) / 100 if line.share.judged else 0.0

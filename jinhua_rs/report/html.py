@@ -1,0 +1,134 @@
+"""The report as one HTML file: no request to anywhere, no script, both languages."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined, Template
+
+from jinhua_rs.errors import ContractError
+from jinhua_rs.estimation.claims import Verdict
+from jinhua_rs.figures import Words, percent, shown
+from jinhua_rs.report import wording
+from jinhua_rs.report.data import ReportData
+from jinhua_rs.report.lines import Line, headline_unit, lines
+
+__all__ = ["FIGURES", "render"]
+
+FIGURES: dict[str, Words] = {
+    "choropleth": Words("分县（市、区）林木覆盖率", "Tree cover by county"),
+    "bars": Words("分县（市、区）覆盖率与95%区间", "Coverage with 95 % intervals"),
+    "forest": Words("林木覆盖图", "Tree cover"),
+    "landcover": Words("土地覆盖图", "Land cover"),
+    "canopy": Words("林冠覆盖度图", "Canopy cover"),
+    "ndvi": Words("植被指数（NDVI）图", "NDVI"),
+    "change": Words("林木变化图", "Change of tree cover"),
+    "n_clear": Words("晴空观测次数图", "Clear looks"),
+}
+"""Pictures that a report knows, by name, with their titles; ``change`` needs a baseline."""
+
+_SECTIONS = {"counties": ("choropleth", "bars"), "quality": ("n_clear",)}
+_MAPS = ("forest", "landcover", "canopy", "ndvi", "change")
+_TONES = {Verdict.MET: "met", Verdict.NOT_MET: "notmet", Verdict.UNDECIDED: "open"}
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure in the page: its title and the PNG as data URI in each language."""
+
+    title: Words
+    source: Words
+
+
+def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
+    """
+    Render the page.
+
+    Parameters
+    ----------
+    data : ReportData
+        The one source of every number.
+    pictures : Mapping of ``"name.zh"`` or ``"name.en"`` to PNG bytes
+        Names of :data:`FIGURES`. A picture that is there in one language only stands in both.
+
+    Returns
+    -------
+    str
+        HTML, UTF-8; every text from outside is escaped.
+
+    Raises
+    ------
+    ContractError
+        If a picture has an unknown name.
+    """
+    shown_pictures = _pictures(pictures)
+    main = headline_unit(data)
+    cover = next((target for target in data.targets if target.key == "forest_cover"), None)
+    found = wording.judgement(cover, main)
+    return _template().render(
+        data=data,
+        w=wording,
+        percent=percent,
+        shown=shown,
+        main=main,
+        judged=[line for line in lines(data) if not line.share.context_only],
+        context=[line for line in lines(data) if line.share.context_only],
+        coverage=wording.coverage_said(data, main),
+        change=wording.change_said(data, main),
+        cover=cover,
+        found=found,
+        tone=_TONES[found] if found else "none",
+        reading=_reading(main, cover.value) if cover and found else None,
+        warnings=[said for t in data.targets if (said := wording.plausibility(t, data))],
+        counties=_chosen(shown_pictures, _SECTIONS["counties"]),
+        maps=_chosen(shown_pictures, _MAPS),
+        quality=_chosen(shown_pictures, _SECTIONS["quality"]),
+    )
+
+
+@cache
+def _template() -> Template:
+    """Load the template; ``autoescape`` is on and an unknown name is an error."""
+    text = (files("jinhua_rs.report") / "templates" / "report.html").read_text(encoding="utf-8")
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.from_string(text)
+
+
+def _pictures(pictures: Mapping[str, bytes]) -> dict[str, Picture]:
+    addresses: dict[str, dict[str, str]] = {}
+    for key, png in pictures.items():
+        name, _, language = key.partition(".")
+        if name not in FIGURES or language not in ("zh", "en"):
+            raise ContractError(
+                f"unknown picture {key!r}; known are {', '.join(FIGURES)}, each with .zh or .en",
+                zh=f"未知图件 {key!r}；可用：{'、'.join(FIGURES)}，后缀 .zh 或 .en",
+            )
+        encoded = "data:image/png;base64," + b64encode(png).decode("ascii")
+        addresses.setdefault(name, {})[language] = encoded
+    return {
+        name: Picture(
+            FIGURES[name], Words(found.get("zh", found.get("en", "")), found.get("en", ""))
+        )
+        for name, found in addresses.items()
+    }
+
+
+def _chosen(pictures: Mapping[str, Picture], names: tuple[str, ...]) -> list[Picture]:
+    return [pictures[name] for name in names if name in pictures]
+
+
+def _reading(line: Line | None, target: float) -> Words | None:
+    """Say how the interval lies to the target, so that the verdict can be checked by eye."""
+    if line is None or not line.share.judged:
+        return Words("没有可用的区间", "there is no interval")
+    low, high = line.share.low, line.share.high
+    goal = f"{target:g}%"
+    if low >= target:
+        return Words(f"区间下限不低于 {goal}", f"the whole interval reaches {goal}")
+    if high < target:
+        return Words(f"区间上限低于 {goal}", f"the whole interval lies below {goal}")
+    return Words(f"区间跨越 {goal}", f"the interval spans {goal}")

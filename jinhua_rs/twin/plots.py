@@ -1,0 +1,150 @@
+"""The ground under the scenes of one tile, computed once, kept in strips, read by every pass."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import shapely
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
+from odc.geo.xr import xr_coords
+from shapely.geometry.base import BaseGeometry
+
+from jinhua_rs.twin.orbits import SWATH_CRS, MgrsTile
+from jinhua_rs.twin.world import World, state_of, supersample
+
+__all__ = ["SAMPLES", "Ground", "Plot", "Window", "lay", "pieces", "plots", "reprojected", "window"]
+
+SAMPLES = 2
+"""Each fine pixel is a mixture of ``SAMPLES`` x ``SAMPLES`` points."""
+
+_STRIP_PIXELS = 400_000
+_LEAST_PIXELS = 100
+"""A smaller corner of a tile (coarse pixels) makes no product."""
+_LAYERS = ("elevation", "slope", "aspect")
+
+Window = tuple[slice, slice]
+
+
+def reprojected(shape: BaseGeometry, crs: str, to: str) -> BaseGeometry:
+    """Bring an outline into another CRS, with vertices every 5 km so that edges stay true."""
+    return Geometry(shapely.segmentize(shape, 5_000), crs).to_crs(to).geom
+
+
+def window(tile: MgrsTile, resolution: float, wanted: BaseGeometry) -> Window | None:
+    """
+    Rows and columns of a tile's coarse grid (2 x ``resolution``) that hold an outline.
+
+    ``wanted`` is in ``SWATH_CRS``; ``None`` where it does not reach the tile.
+    """
+    grid = tile.grids(resolution)[20]
+    part = reprojected(wanted, SWATH_CRS, str(grid.crs)).intersection(grid.extent.geom)
+    if part.area < _LEAST_PIXELS * (2 * resolution) ** 2:
+        return None
+    west, south, east, north = part.bounds
+    (left, bottom), (right, top) = (
+        ~grid.affine * corner for corner in ((west, south), (east, north))
+    )
+    rows = slice(max(0, int(top)), min(grid.shape.y, int(np.ceil(bottom))))
+    columns = slice(max(0, int(left)), min(grid.shape.x, int(np.ceil(right))))
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        return None
+    return rows, columns
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A strip of a tile's ground: rows and columns of the coarse grid, and where it is kept."""
+
+    tile: MgrsTile
+    resolution: float
+    window: Window
+    folder: Path
+
+    @property
+    def fine(self) -> GeoBox:
+        """Pixel grid of the strip."""
+        rows, columns = (slice(2 * part.start, 2 * part.stop) for part in self.window)
+        return self.tile.grids(self.resolution)[10][rows, columns]
+
+    @property
+    def file(self) -> Path:
+        """Archive of the strip."""
+        return self.folder / f"{self.tile.name}-{self.window[0].start:05d}.npz"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Ground:
+    """
+    A piece of ground.
+
+    ``state`` before any event on the sample grid ``samples``; ``terrain`` on the pixel grid;
+    ``window`` on the coarse grid.
+    """
+
+    window: Window
+    samples: GeoBox
+    state: xr.Dataset
+    terrain: xr.Dataset
+
+
+def plots(
+    tile: MgrsTile, resolution: float, wanted: BaseGeometry, folder: Path
+) -> tuple[Plot, ...]:
+    """Cut the wanted ground of a tile into strips of a few hundred thousand pixels."""
+    found = window(tile, resolution, wanted)
+    if found is None:
+        return ()
+    rows, columns = found
+    height = max(1, _STRIP_PIXELS // (4 * (columns.stop - columns.start)))
+    starts = range(rows.start, rows.stop, height)
+    return tuple(
+        Plot(tile, resolution, (slice(start, min(start + height, rows.stop)), columns), folder)
+        for start in starts
+    )
+
+
+def lay(world: World, plot: Plot) -> None:
+    """Compute the ground of a strip and keep it, unless that is done already."""
+    if plot.file.exists():
+        return
+    terrain = world.terrain(plot.fine)
+    state = world.base(supersample(plot.fine, SAMPLES))
+    partial = plot.file.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.savez(
+            file,
+            kind=state["kind"].values,
+            canopy=state["canopy"].values,
+            **{name: terrain[name].values for name in _LAYERS},
+        )
+    partial.replace(plot.file)
+
+
+def pieces(strips: tuple[Plot, ...], wanted: Window) -> Iterator[Ground]:
+    """Read the ground of a window, strip by strip."""
+    rows, columns = wanted
+    for plot in strips:
+        first, last = max(rows.start, plot.window[0].start), min(rows.stop, plot.window[0].stop)
+        if first < last:
+            yield _read(plot, (slice(first, last), columns))
+
+
+def _read(plot: Plot, part: Window) -> Ground:
+    """Cut a piece out of a strip."""
+    cut = [
+        slice(inner.start - outer.start, inner.stop - outer.start)
+        for inner, outer in zip(part, plot.window, strict=True)
+    ]
+    pixels = tuple(slice(2 * one.start, 2 * one.stop) for one in cut)
+    points = tuple(slice(SAMPLES * one.start, SAMPLES * one.stop) for one in pixels)
+    fine = plot.fine[pixels]
+    samples = supersample(fine, SAMPLES)
+    with np.load(plot.file) as kept:
+        state = state_of(kept["kind"][points], kept["canopy"][points], samples)
+        terrain = xr.Dataset(
+            {name: (("y", "x"), kept[name][pixels]) for name in _LAYERS}, coords=xr_coords(fine)
+        )
+    return Ground(part, samples, state, terrain)

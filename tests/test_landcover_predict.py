@@ -1,0 +1,162 @@
+import sys
+
+import dask
+import dask.array
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from jinhua_rs.errors import ContractError
+from jinhua_rs.landcover import Model, TrainOptions, predict, train
+from jinhua_rs.schema import check
+
+NAMES = ["red", "nir", "swir16"]
+
+
+def table(n=300):
+    rng = np.random.default_rng(4)
+    pixels = rng.uniform(0, 0.6, (n, 3)).astype(np.float32)
+    return pd.DataFrame(pixels, columns=NAMES).assign(
+        x=rng.uniform(0, 60_000, n),
+        y=rng.uniform(0, 60_000, n),
+        **{"class": np.digitize(pixels[:, 1], [0.2, 0.4]) * 3 + 1},
+        canopy=np.clip(pixels[:, 1] * 2 - pixels[:, 0] / 2, 0, 1),
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return train(table(), NAMES, TrainOptions(seed=1, trees=12, block_m=10_000))
+
+
+@pytest.fixture
+def features():
+    values = np.random.default_rng(6).uniform(0, 0.6, (3, 11, 17)).astype(np.float32)
+    values[1, 2, 3] = np.nan
+    values[0, 5, 5] = np.inf
+    values[:, 10, :] = np.nan
+    coords = {"feature": NAMES, "y": np.arange(11)[::-1] * 10.0, "x": np.arange(17) * 10.0}
+    return xr.DataArray(values, dims=("feature", "y", "x"), coords=coords, name="features")
+
+
+def test_equals_scikit_learn_and_leaves_the_unseen_empty(features, model):
+    found = check(predict(features, model), "landcover", "confidence", "canopy", "forest")
+
+    seen = np.isfinite(features.values).all(axis=0)
+    pixels = features.values[:, seen].T
+    shares = model.classifier.predict_proba(pixels)
+    canopy = model.regressor.predict(pixels).astype(np.float32)
+    assert (~seen).sum() == 19
+    assert np.array_equal(found.landcover.values[seen], model.classifier.predict(pixels))
+    assert np.array_equal(found.confidence.values[seen], shares.max(axis=1).astype(np.float32))
+    assert np.array_equal(found.canopy.values[seen], canopy)
+    assert np.array_equal(found.forest.values[seen], np.where(canopy >= 0.2, 2, 1))
+    assert np.all(found.landcover.values[~seen] == 0)
+    assert np.all(found.forest.values[~seen] == 0)
+    assert np.isnan(found.confidence.values[~seen]).all()
+    assert np.isnan(found.canopy.values[~seen]).all()
+
+
+def test_keeps_the_grid_and_says_which_model(features, model):
+    features = features.assign_coords(spatial_ref=4549)
+
+    found = predict(features, model)
+
+    assert found.y.equals(features.y)
+    assert found.x.equals(features.x)
+    assert found.spatial_ref == 4549
+    assert "feature" not in found.coords
+    assert found.landcover.dims == ("y", "x")
+    assert found.attrs == {"model": "landcover", "model_sha256": model.card.sha256}
+    assert found.canopy.attrs["units"] == "1"
+
+
+@pytest.mark.parametrize("pixels", [1, 7, 168, 169])
+def test_block_size_leaves_no_trace(features, model, pixels, monkeypatch):
+    whole = predict(features, model)
+    monkeypatch.setattr(sys.modules[predict.__module__], "_PIXELS", pixels)
+
+    assert predict(features, model).identical(whole)
+
+
+@pytest.mark.parametrize("chunks", [{"y": 4, "x": 5}, {"feature": 1}, {"feature": 2, "y": 1}])
+def test_chunks_leave_no_trace(features, model, chunks):
+    lazy = predict(features.chunk(chunks), model)
+
+    assert all(variable.chunks is not None for variable in lazy.data_vars.values())
+    assert lazy.compute().identical(predict(features, model))
+
+
+def test_nothing_is_computed_before_it_is_asked_for(features, model):
+    def fail():
+        raise AssertionError("computed too early")
+
+    never = dask.array.from_delayed(dask.delayed(fail)(), features.shape, np.float32)
+
+    lazy = predict(features.copy(data=never), model)
+
+    with pytest.raises(AssertionError, match="too early"):
+        lazy.forest.compute()
+
+
+def test_order_of_dims_leaves_no_trace(features, model):
+    turned = predict(features.transpose("x", "feature", "y"), model)
+
+    assert turned.identical(predict(features, model))
+
+
+def test_classes_alone_give_forest_by_tree_classes(features, model):
+    alone = Model(model.card, model.classifier, None)
+
+    found = predict(features, alone)
+
+    assert set(found) == {"landcover", "confidence", "forest"}
+    by_code = {0: 0, 1: 2, 4: 2, 7: 1}
+    assert set(np.unique(found.landcover)) == set(by_code)
+    assert np.array_equal(found.forest, np.vectorize(by_code.get)(found.landcover))
+
+
+def test_canopy_alone_gives_no_classes(features, model):
+    found = predict(features, Model(model.card, None, model.regressor))
+
+    assert set(found) == {"canopy", "forest"}
+    assert found.canopy.equals(predict(features, model).canopy)
+
+
+def test_canopy_of_exactly_a_fifth_is_forest(features):
+    rows = table().assign(canopy=lambda t: np.where(t.nir > 0.3, 0.2, 0.0)).drop(columns="class")
+    model = train(rows, NAMES, TrainOptions(seed=1, trees=12, block_m=10_000))
+    bright = xr.full_like(features, 0.5)
+
+    found = predict(bright, model)
+
+    assert np.all(found.canopy == np.float32(0.2))
+    assert np.all(found.forest == 2)
+
+
+def test_an_empty_tile_is_an_empty_map(features, model):
+    found = predict(xr.full_like(features, np.nan), model)
+
+    assert not found.landcover.any()
+    assert not found.forest.any()
+    assert found.canopy.isnull().all()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda f: f.astype("float64"),
+        lambda f: f.rename(feature="band"),
+        lambda f: f.isel(y=0),
+        lambda f: f.expand_dims("time"),
+        lambda f: f.isel(feature=[1, 0, 2]),
+        lambda f: f.isel(feature=[0, 1]),
+        lambda f: f.drop_vars("feature"),
+    ],
+    ids=["float64", "renamed", "no y", "time", "order", "too few", "unnamed"],
+)
+def test_features_that_break_the_contract(features, model, spoil):
+    with pytest.raises(ContractError) as caught:
+        predict(spoil(features), model)
+    assert caught.value.zh

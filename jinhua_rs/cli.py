@@ -10,6 +10,7 @@ import click
 import typer
 
 from jinhua_rs import planning, publishing, quarter, upkeep
+from jinhua_rs import report as report_of
 from jinhua_rs.errors import JinhuaError, NoDataError
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings, load_settings
@@ -180,7 +181,7 @@ def _plan(period: str, config: Path | None, county: str | None, *, refresh: bool
 def _show(published: publishing.Published, speech: Speech) -> None:
     """Print the one-screen table and where the report is."""
     speech.tell({"folder": str(published.folder), "report": str(published.report)})
-    speech.table(*published.summary(speech.language))
+    speech.table(*report_of.screen(published.data, speech.language))
     speech.say(f"report: {published.report}", f"报告：{published.report}")
 
 

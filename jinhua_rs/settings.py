@@ -31,14 +31,19 @@ class Area(_Section):
     units: Path | None = None
     """Layer of reporting units; empty means the nine counties of Jinhua that are built in."""
     code_field: str = "code"
+    """Field that holds the unit's code, unique."""
     name_field: str = "name_zh"
+    """Field that holds the unit's name."""
     level_field: str = ""
     """Field that holds city/county/township/zone; empty means that all are counties."""
     check_datum: bool = True
     """Compare the layer with the built-in city outline, to catch GCJ-02 shifts."""
     crs: str = "EPSG:4549"
+    """Projected CRS of the grid, in which areas are measured."""
     resolution: Annotated[float, Field(gt=0)] = 10.0
+    """Side of a pixel, metres."""
     tile_size: Annotated[int, Field(ge=16, le=4096)] = 1024
+    """Side of a tile, pixels: the unit of work."""
 
 
 class Time(_Section):
@@ -58,8 +63,11 @@ class Stac(_Section):
     collection: str = ""
     """Collection id; empty means the profile's own."""
     max_cloud: Annotated[float, Field(ge=0, le=100)] = 80.0
+    """Scenes with more cloud than this are dropped, percent."""
     timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """How long one answer of the API is waited for, seconds."""
     retries: Annotated[int, Field(ge=0, le=20)] = 5
+    """How often a failed request is tried again."""
     allowed_roots: tuple[Path, ...] = ()
     """Local folders from which imagery may be read; a file elsewhere is refused."""
     allowed_hosts: tuple[str, ...] = ()
@@ -70,7 +78,9 @@ class Composite(_Section):
     """How the clear looks of a period become one image."""
 
     bands: tuple[str, ...] = BAND_NAMES
+    """Canonical bands to composite; a model needs those it was trained on."""
     method: Literal["geomedian", "median"] = "geomedian"
+    """``geomedian`` keeps real spectra; ``median`` is cheaper, band by band."""
     min_clear: Annotated[int, Field(ge=1)] = 1
     """A pixel with fewer clear looks stays empty."""
     buffer_m: Annotated[float, Field(ge=0)] = 100.0
@@ -87,9 +97,11 @@ class Model(_Section):
     period: str = ""
     """Period of the samples; empty means the baseline, or the run's own."""
     seed: int = 20200101
+    """Of the forests and of the dealing of blocks."""
     block_m: Annotated[float, Field(gt=0)] = 5_000.0
     """Side of the spatial blocks that are held out together, metres."""
     trees: Annotated[int, Field(ge=10, le=1000)] = 100
+    """Trees of a random forest."""
 
 
 class Reference(_Section):
@@ -112,9 +124,13 @@ class Target(_Section):
     """A figure of the plan, with where it stands."""
 
     value: float
+    """The figure as written in the plan."""
     unit: str
+    """Its unit, such as ``%`` or ``万亩``."""
     source: str
+    """Document and wording it was taken from."""
     deadline: str = ""
+    """Year or date by which it is due; empty means throughout."""
     alternative: float | None = None
     """A second reading of the same figure, where the first looks like a slip."""
 
@@ -132,17 +148,22 @@ class Output(_Section):
     """Where products go."""
 
     root: Path = Path("outputs")
+    """Folder below which each period gets its own."""
 
 
 class Report(_Section):
     """How people are spoken to."""
 
     language: Literal["zh", "en"] = "zh"
+    """Language in which the report opens; it holds both."""
     area_name: str = "Jinhua"
+    """Name of the whole area, English."""
     area_name_zh: str = "金华市"
+    """Name of the whole area, Chinese."""
     label: str = ""
     """Printed on every page and file, e.g. the mark of simulated data."""
     label_zh: str = ""
+    """The same mark in Chinese."""
     simulated: bool = False
     """True for the twin: every product carries the mark."""
 

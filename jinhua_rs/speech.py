@@ -19,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from jinhua_rs.figures import Language
 from jinhua_rs.tasks import Progress as Told
 
 __all__ = ["Speech"]
@@ -34,7 +35,7 @@ class Speech:
     complaints go to standard error.
     """
 
-    language: str
+    language: Language
     as_json: bool
     out: Console
     err: Console
@@ -42,7 +43,7 @@ class Speech:
     @classmethod
     def of(cls, language: str, *, as_json: bool) -> Self:
         """Return the speech of a language; anything but ``en…`` is Chinese."""
-        chosen = "en" if language.lower().startswith("en") else "zh"
+        chosen: Language = "en" if language.lower().startswith("en") else "zh"
         return cls(chosen, as_json, Console(), Console(stderr=True))
 
     @classmethod

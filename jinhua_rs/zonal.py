@@ -15,7 +15,7 @@ from jinhua_rs.errors import GridMismatch, IntegrityError
 
 __all__ = ["class_areas", "means"]
 
-_MAX_CELLS = 4_000_000  # of a raster in memory at once; about 100 MB with the pixel fractions
+_MAX_CELLS = 4_000_000  # of a raster in memory at once, so that memory does not grow with the map
 
 
 def class_areas(raster: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:

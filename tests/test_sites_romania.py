@@ -483,12 +483,10 @@ def measured(tmp_path_factory):
         ndvi = np.full((100, 100), 0.9)
         ndvi.ravel()[:fallen] = 0.4
         mapped = [row("tree_cover_share_mapped", 95.5, np.nan, np.nan, "no_interval")]
+        mapped += [row("loss_area_mapped", 1.25, np.nan, np.nan, "no_interval")][
+            : int(year == 2020)
+        ]
         seasons[f"{year}Q3"] = publish(root / f"{year}Q3", np.ones((100, 100)), ndvi, mapped)
-    for path in ("2018Q3",):
-        with rasterio.open(seasons[path] / "ndvi.tif", "r+") as file:
-            noisy = file.read(1)
-            noisy[-1] += 0.01
-            file.write(noisy, 1)
     return validate.measure(folds, seasons), folds, seasons
 
 
@@ -509,6 +507,8 @@ class TestMeasure:
             "2018": 10, "2019": 20, "2020": 5,
         }  # fmt: skip
         assert greenness.lasting == {"2018": 0.5, "2019": 0.25}
+        assert greenness.loss_ha == 1.25
+        assert np.isnan(greenness.gain_ha)
 
     def test_intervals_are_held_against_the_truth(self, measured):
         trials = measured[0].trials
@@ -541,6 +541,7 @@ class TestMeasure:
         assert "| 0 | 94.0 | 93.0 - 94.1 | 94.2 | no |" in text
         assert "| 2018Q3 | 10000 | 10 | 0 | 50.0% |" in text
         assert "| 2016Q1 | 0 | 0 | — | — | not published |" in text
+        assert "gain — ha, loss 1.25 ha" in text
         assert "Romania is not Jinhua" in text
         assert "5 次估计中有 4 次" in text
         assert "nan" not in text.lower()

@@ -72,14 +72,9 @@ def interval_bars(
     body = _HEAD_IN + _ROW_IN * len(bars) + _AXIS_IN
     figure, bottom, _ = new_sheet(caption, language, body)
     height = figure.get_figheight()
-    axes = figure.add_axes(
-        (
-            _LEFT_IN / WIDTH_IN,
-            (bottom + _AXIS_IN) / height,
-            1 - (_LEFT_IN + _RIGHT_IN) / WIDTH_IN,
-            _ROW_IN * len(bars) / height,
-        )
-    )
+    width = 1 - (_LEFT_IN + _RIGHT_IN) / WIDTH_IN
+    low, tall = (bottom + _AXIS_IN) / height, _ROW_IN * len(bars) / height
+    axes = figure.add_axes((_LEFT_IN / WIDTH_IN, low, width, tall))
     _frame(axes, bars, language)
     for row, bar in enumerate(bars):
         _draw(axes, row, bar, language)

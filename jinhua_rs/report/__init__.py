@@ -24,6 +24,7 @@ from jinhua_rs.report.data import (
 from jinhua_rs.report.excel import write_workbook
 from jinhua_rs.report.html import FIGURES, render
 from jinhua_rs.report.pictures import draw
+from jinhua_rs.report.screen import screen
 from jinhua_rs.store import whole
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "draw",
     "from_json",
     "records",
+    "screen",
     "to_json",
     "write",
 ]

@@ -244,8 +244,12 @@ class ReportData:
 
     @property
     def mark(self) -> Words | None:
-        """The mark of simulated data, ``None`` for real data."""
-        return self.label if self.simulated else None
+        """The mark of simulated data, in both languages at once; ``None`` for real data."""
+        if not self.simulated:
+            return None
+        label = self.label
+        joint = label.zh if label.en in label.zh else f"{label.zh} · {label.en}"
+        return Words(joint, joint)
 
 
 def records(table: pd.DataFrame) -> tuple[Row, ...]:

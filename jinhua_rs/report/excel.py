@@ -49,6 +49,8 @@ _COUNTY_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("减少（亩，像元统计）\nloss, mu, mapped", 16, "context"),
     ("有效观测占比\nseen clear", 12, "clear"),
     ("状态\nstatus", 12, "text"),
+    ("区间上半宽\nupper half-width", 12, "share"),
+    ("区间下半宽\nlower half-width", 12, "share"),
 )
 _ROW_COLUMNS: tuple[tuple[str, float, str], ...] = (
     (_NATURE, 18, "text"),
@@ -85,6 +87,9 @@ _FORMATS: dict[str, dict[str, object]] = {
     "mark": {"bold": True, "font_size": 14, "font_color": "#ffffff", "bg_color": "#b3261e"},
     "marked": {"bold": True, "font_color": "#b3261e"},
 }  # fmt: skip
+
+_GRID = {"visible": True, "line": {"color": "#d9dedf"}}
+_PROSE_WIDTH, _LINE_PT, _WIDE_FROM = 96, 17.0, 0x2E80
 
 Cell = str | float
 Columns = Sequence[tuple[str, float, str]]
@@ -130,21 +135,21 @@ def _sheet(book: Workbook, name: str, data: ReportData) -> Worksheet:
     sheet.set_footer(f"&L{data.run_id}&C&P / &N&R{data.period}")
     if data.mark:
         sheet.set_tab_color("#b3261e")
-        sheet.set_header(f'&C&14&"-,Bold"{data.mark.zh} · {data.mark.en}'.replace("·  ·", "·"))
+        sheet.set_header(f"&C&14{data.mark.zh}")
     return sheet
 
 
 def _about(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> None:
     sheet.set_column(0, 0, 20)
-    sheet.set_column(1, 1, 92)
+    sheet.set_column(1, 1, _PROSE_WIDTH)
     main = headline_unit(data)
     row = 0
     if data.mark:
-        for column in (0, 1):
-            sheet.write_string(
-                row, column, data.mark.zh if column == 0 else data.mark.en, formats["mark"]
-            )
+        sheet.set_row(row, 26)
+        sheet.write_string(row, 0, data.mark.zh, formats["mark"])
+        sheet.write_string(row, 1, "", formats["mark"])
         row += 1
+    sheet.set_row(row, 28)
     sheet.write_string(row, 0, f"{data.area.zh}{wording.COVERAGE.zh}", formats["title"])
     baseline = wording.period_name(data.baseline).zh if data.baseline else "未设"
     entries = [
@@ -167,13 +172,20 @@ def _about(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> No
         ("像元统计", "“仅供参考”的行和增加、减少两栏是未经样本校正的像元统计，不得用于评价。"),
         ("合计", "全市数值由全市界线直接得出，不是各单元之和；统计单元可以重叠。"),
         ("运行编号", data.run_id),
-        ("生成时间", data.created),
+        ("生成时间", wording.made(data)),
         ("软件版本", f"jinhua-rs {data.version}"),
         *(("数据来源", f"{credit.zh}\n{credit.en}") for credit in data.credits),
     ]  # fmt: skip
     for number, (key, text) in enumerate(entries, start=row + 2):
+        sheet.set_row(number, _LINE_PT * _lines_of(text))
         sheet.write_string(number, 0, key, formats["key"])
         sheet.write_string(number, 1, text, formats["prose"])
+
+
+def _lines_of(text: str) -> int:
+    """Lines that a text takes in the wide column; a Chinese character is two wide."""
+    widths = (sum(1 + (ord(letter) > _WIDE_FROM) for letter in line) for line in text.split("\n"))
+    return sum(max(1, math.ceil(width / (_PROSE_WIDTH - 6))) for width in widths)
 
 
 def _table(
@@ -221,11 +233,12 @@ def _county(line: Line, data: ReportData) -> list[Cell]:
         *(wording.wan_mu_of(number) for number in _ends(area)),
         area.value,
         *(_ends(change) if change.judged else (math.nan, math.nan, math.nan)),
-        wording.change_cell(change).zh,
+        wording.change_cell(data, change).zh,
         wording.mu_of(line.gain.value),
         wording.mu_of(line.loss.value),
         share.clear_share,
         line.status.zh,
+        *(half / 100 for half in (share.high - share.value, share.value - share.low)),
     ]
 
 
@@ -259,7 +272,7 @@ def _decorate(sheet: Worksheet, formats: dict[str, Format], county_lines: Sequen
     sheet.conditional_format(
         1, 5, last, 5,
         {
-            "type": "data_bar", "bar_color": "#9cc49a", "bar_solid": True,
+            "type": "data_bar", "bar_color": "#9cc49a",
             "min_type": "num", "min_value": 0, "max_type": "num", "max_value": 1,
         },
     )  # fmt: skip
@@ -297,11 +310,6 @@ def _chart(book: Workbook, sheet: Worksheet, county_lines: Sequence[Line]) -> No
     if not any(line.share.judged for line in county_lines):
         sheet.write_string(0, 0, "没有带95%区间的覆盖率，不作图 · no coverage with an interval")
         return
-    errors = {
-        "type": "custom",
-        "plus_values": [_error(line.share.high, line.share.value, line) for line in county_lines],
-        "minus_values": [_error(line.share.value, line.share.low, line) for line in county_lines],
-    }
     last = len(county_lines)
     chart = book.add_chart({"type": "bar"})
     chart.add_series(
@@ -313,17 +321,17 @@ def _chart(book: Workbook, sheet: Worksheet, county_lines: Sequence[Line]) -> No
                 {"fill": {"color": "#9cc49a" if line.share.judged else "#cfd3d4"}}
                 for line in county_lines
             ],
-            "x_error_bars": errors,
+            "x_error_bars": {
+                "type": "custom",
+                "plus_values": f"='{_COUNTIES}'!$U$2:$U${last + 1}",
+                "minus_values": f"='{_COUNTIES}'!$V$2:$V${last + 1}",
+            },
             "gap": 60,
         }
     )
     chart.set_title({"name": f"{wording.COVERAGE.zh}与95%区间", "name_font": {"size": 14}})
     chart.set_y_axis({"reverse": True})
-    chart.set_x_axis({"min": 0, "max": 1, "num_format": "0%", "major_gridlines": {"visible": True}})
+    chart.set_x_axis({"min": 0, "max": 1, "num_format": "0%", "major_gridlines": _GRID})
     chart.set_legend({"none": True})
     chart.set_size({"width": 900, "height": 80 + 44 * last})
     sheet.insert_chart(1, 1, chart)
-
-
-def _error(above: float, below: float, line: Line) -> float:
-    return (above - below) / 100 if line.share.judged else 0.0

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
 
 from jinhua_rs.errors import ContractError
 from jinhua_rs.estimation.claims import Verdict
@@ -31,6 +32,8 @@ FIGURES: dict[str, Words] = {
 
 _SECTIONS = {"counties": ("choropleth", "bars"), "quality": ("n_clear",)}
 _MAPS = ("forest", "landcover", "canopy", "ndvi", "change")
+_CONTEXT = Words("像元统计（仅供参考，不作评价）", "Pixel counts (context only, not judged)")
+_EMPTY = Words("数据不足（不给出覆盖率）", "Insufficient data (no figure is given)")
 _TONES = {Verdict.MET: "met", Verdict.NOT_MET: "notmet", Verdict.UNDECIDED: "open"}
 
 
@@ -72,9 +75,10 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         w=wording,
         percent=percent,
         shown=shown,
+        css=_css_text,
         main=main,
-        judged=[line for line in lines(data) if not line.share.context_only],
-        context=[line for line in lines(data) if line.share.context_only],
+        groups=_groups(lines(data)),
+        sampled=any(line.share.judged for line in lines(data)),
         coverage=wording.coverage_said(data, main),
         change=wording.change_said(data, main),
         cover=cover,
@@ -98,6 +102,16 @@ def _template() -> Template:
     return environment.from_string(text)
 
 
+def _css_text(text: str) -> Markup:
+    r"""
+    Write a text as CSS escapes, so that nothing in it can end the string or the style sheet.
+
+    >>> print(_css_text('a"'))
+    \000061\000022
+    """
+    return Markup("".join(f"\\{ord(letter):06x}" for letter in text))  # noqa: S704 - hex digits only
+
+
 def _pictures(pictures: Mapping[str, bytes]) -> dict[str, Picture]:
     addresses: dict[str, dict[str, str]] = {}
     for key, png in pictures.items():
@@ -115,6 +129,19 @@ def _pictures(pictures: Mapping[str, bytes]) -> dict[str, Picture]:
         )
         for name, found in addresses.items()
     }
+
+
+def _groups(found: tuple[Line, ...]) -> list[tuple[Words | None, list[Line]]]:
+    """Units with an interval first, then pixel counts, then those without data; none empty."""
+    groups: list[tuple[Words | None, list[Line]]] = [
+        (None, [line for line in found if line.share.judged]),
+        (_CONTEXT, [line for line in found if line.share.context_only]),
+        (
+            _EMPTY,
+            [line for line in found if not (line.share.judged or line.share.context_only)],
+        ),
+    ]
+    return [(title, members) for title, members in groups if members]
 
 
 def _chosen(pictures: Mapping[str, Picture], names: tuple[str, ...]) -> list[Picture]:

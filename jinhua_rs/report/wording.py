@@ -138,8 +138,10 @@ def change_said(data: ReportData, line: Line | None) -> Words:
     )
 
 
-def change_cell(change: Estimate) -> Words:
+def change_cell(data: ReportData, change: Estimate) -> Words:
     """Print a change in the table: the number only where its interval leaves 0 out."""
+    if data.baseline is None:
+        return Words(DASH, DASH)
     if math.isnan(change.value):
         return Words("数据不足", "insufficient data")
     if not change.judged:

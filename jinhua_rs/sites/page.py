@@ -53,8 +53,9 @@ _LIMITS = """\
   kinder than those of a place that no sample comes from.
 - Training and truth come from one year. How a model of one year fares in another is not measured:
   no second year of truth is at hand.
-- The reference points of an interval lie in five blocks, neighbours 40 m apart, and are taken for
-  independent; neighbouring points resemble each other, so these intervals are too narrow.
+- The reference points of an interval lie in five blocks, 40 m apart, and count as independent
+  although neighbours resemble each other: the intervals are, if anything, too narrow. Five trials
+  cannot tell whether 95 % of them hold.
 - What is shown: search, offsets, masks, composites, model, maps and indicators work on real
   pixels, clouds and shadows, in a CRS and a place that nothing in the code names.
 """
@@ -186,6 +187,8 @@ def _greenness(results: Validation) -> str:
     )
     return (
         f"NDVI {TRUTH_PERIOD} and density: r = {_number(greenness.r)}.\n\n{lines}\n\n"
+        f"Published change of forest 2017Q3 to 2020Q3, pixel count: gain "
+        f"{_number(greenness.gain_ha)} ha, loss {_number(greenness.loss_ha)} ha of 100 ha.\n\n"
         "*Low* means more than 0.1 below 2017Q3. A gap in a broadleaf forest greens over within a "
         "summer or two: where few of the fallen pixels stay low, loss must be looked for every "
         "year, and a comparison of two distant years misses it."

@@ -59,12 +59,15 @@ class Greenness:
 
     ``r`` is the correlation of NDVI 2018Q3 with density. ``since`` counts, for 2018Q3, 2019Q3 and
     2020Q3, the pixels changed since 2017Q3; ``lasting`` is the share of the fallen ones of each
-    that are still low in 2020Q3, NaN where none had fallen.
+    that are still low in 2020Q3, NaN where none had fallen. ``gain_ha`` and ``loss_ha`` are the
+    published change of forest since 2017Q3 (pixel count), NaN where it was not published.
     """
 
     r: float
     since: Mapping[str, NdviChange]
     lasting: Mapping[str, float]
+    gain_ha: float
+    loss_ha: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +208,8 @@ def _greenness(summers: Mapping[str, Path]) -> Greenness:
             year: measures.persistence(values[first], values[year], values[last])
             for year in later[:-1]
         },
+        gain_ha=_value(summers[last], "gain_area_mapped"),
+        loss_ha=_value(summers[last], "loss_area_mapped"),
     )
 
 
@@ -232,6 +237,11 @@ def _decisions(path: Path) -> list[dict[str, object]]:
         return []
     decisions: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))["decisions"]
     return decisions
+
+
+def _value(folder: Path, indicator: str) -> float:
+    row = _row(folder, indicator)
+    return np.nan if row is None else float(row["value"])
 
 
 def _row(folder: Path, indicator: str) -> pd.Series | None:

@@ -60,7 +60,7 @@ class Thresholds:
         rows, columns = self.values.shape
         i, s = _between((x - self.left) / _CELL_M, columns)
         j, t = _between((y - self.bottom) / _CELL_M, rows)
-        across = self.values[:, i] * (1 - s) + self.values[:, i + 1] * s
+        across: Field = self.values[:, i] * (1 - s) + self.values[:, i + 1] * s
         found: Field = across[j] * (1 - t[:, None]) + across[j + 1] * t[:, None]
         return found
 
@@ -131,7 +131,8 @@ def nine_counties(units: gpd.GeoDataFrame) -> gpd.GeoSeries:
         raise ConfigError(
             f"the simulated world needs the nine built-in counties, {', '.join(missing)} missing; "
             "build it from the default [area], not from a selection",
-            zh=f"模拟世界需要内置的九个县（市、区），缺少 {'、'.join(missing)}；请用默认的 [area] 构建",
+            zh=f"模拟世界需要内置的九个县（市、区），缺少 {'、'.join(missing)}；"
+            "请用默认的 [area] 构建",
         )
     return named.geometry.loc[list(FOREST_SHARES)].to_crs(CRS)
 

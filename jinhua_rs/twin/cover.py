@@ -96,7 +96,8 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
         - np.float32(0.45) * np.maximum(town + np.float32(0.6), 0)
     )
     mine, bare = _diggings(lattice, seed, slope, town, ragged)
-    high, crest = (terrain.elevation - 450) / 350, terrain.spur - np.float32(0.6)
+    high: Field = (terrain.elevation - np.float32(450)) / np.float32(350)
+    crest = terrain.spur - np.float32(0.6)
     return Scores(
         river=-terrain.river + np.float32(4) * ragged,
         reservoir=np.maximum(terrain.flood, _ponds(lattice, seed, slope, town)),
@@ -106,7 +107,7 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
         mine=mine,
         bare=bare,
         forest=forest,
-        broadleaf=stand("broadleaf") - np.float32(0.15) * high**2 + np.float32(0.10),
+        broadleaf=stand("broadleaf") - np.float32(0.15) * high * high + np.float32(0.10),
         conifer=stand("conifer") + np.float32(0.9) * crest,
         deciduous=stand("deciduous")
         + np.float32(0.35) * np.clip(high, -1, 2)
@@ -116,9 +117,9 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
         - np.float32(1.1) * crest
         - np.float32(0.4) * np.abs(high)
         - np.float32(0.35),
-        upland=slope / 12 + height / 3 + np.float32(0.30) * noise("upland", 1_800.0, 60.0),
+        upland=slope / 20 + height / 2 + np.float32(0.30) * noise("upland", 1_800.0, 150.0),
         district=noise("district", 9_000.0, 1_000.0),
-        parcel=noise("parcel", 700.0, 80.0, 0.6),
+        parcel=noise("parcel", 900.0, 100.0, 0.45),
         vigour=noise("vigour", 2_400.0, 50.0, 0.65),
         thin=noise("thin", 1_100.0, 60.0, 0.55) - np.float32(1.9),
     )
@@ -142,9 +143,9 @@ def _towns_and_roads(lattice: Lattice, seed: int) -> tuple[Field, Field]:
 def _villages(lattice: Lattice, seed: int, slope: Field, river: Field, ragged: Field) -> Field:
     """Villages of 60 to 300 m radius, dense on valley floors, none on steep ground; m inside."""
     distance, size = spots(lattice.x, lattice.y, 950.0, salt(seed, "village"), share=0.75)
-    radius = 45 + 250 * size**2
+    radius: Field = 45 + 250 * size * size
     shrink = np.float32(6) * np.maximum(slope - 7, 0) + np.minimum(river, 4_000) / 60
-    found: Field = radius - shrink - distance + (14 + radius / 4) * ragged
+    found: Field = radius - shrink - distance + (np.float32(14) + radius / np.float32(4)) * ragged
     return found
 
 

@@ -9,7 +9,7 @@ and any resolution see the same history.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -30,7 +30,7 @@ from jinhua_rs.twin.lattice import ground
 from jinhua_rs.twin.noise import uniform
 from jinhua_rs.twin.world import Kind, state_of
 
-__all__ = ["GROUND", "Event", "EventKind", "apply", "grown", "meeting"]
+__all__ = ["GROUND", "Event", "EventKind", "apply", "course", "grown", "meeting"]
 
 
 Kinds = NDArray[np.uint8]
@@ -136,18 +136,18 @@ class Event:
 
 def grown(age: float, *, canopy: float, years: float, floor: float = _CLEARED) -> float:
     """
-    Canopy cover of a young stand: Chapman-Richards growth with exponent 3.
+    Canopy cover of a young stand: Chapman-Richards growth with exponent 4.
 
     Rises without a pause from ``floor`` at age 0 towards ``canopy``, 95 % of the way after
     ``years``. Form: Richards (1959), J. Exp. Bot. 10, 290-300.
 
     Examples
     --------
-    >>> [round(grown(age, canopy=0.7, years=6), 2) for age in (0, 2, 4, 6, 30)]
-    [0.02, 0.3, 0.57, 0.67, 0.7]
+    >>> [round(grown(age, canopy=0.7, years=8), 2) for age in (0, 2, 4, 8, 30)]
+    [0.02, 0.17, 0.44, 0.67, 0.7]
     """
-    rate = -np.log1p(-(0.95 ** (1 / 3))) / years
-    return float(floor + (canopy - floor) * (1 - np.exp(-rate * age)) ** 3)
+    rate = -np.log1p(-(0.95 ** (1 / 4))) / years
+    return float(floor + (canopy - floor) * (1 - np.exp(-rate * age)) ** 4)
 
 
 def apply(
@@ -181,14 +181,31 @@ def apply(
             "pass the geobox the state was made on",
             zh="状态与格网大小不一致；请传入生成该状态的格网",
         )
-    before = np.asarray(state["kind"].values)
-    kind, canopy = before.copy(), np.array(state["canopy"].values, dtype="float32")
-    for event, rows, cols, texture in _footprints(geobox, _until(events, _day(when))):
-        suits = np.isin(before[rows, cols], list(GROUND[event.kind]))
-        at = rows[suits], cols[suits]
-        age = (_day(when) - event.start).days / _DAYS_IN_YEAR
-        kind[at], canopy[at] = _after(event, age, kind[at], canopy[at], texture[suits])
+    ((kind, canopy),) = course(state, geobox, events, [when])
     return state_of(kind, canopy, geobox)
+
+
+def course(
+    state: xr.Dataset, geobox: GeoBox, events: Sequence[Event], days: Sequence[date]
+) -> Iterator[tuple[Kinds, Canopy]]:
+    """
+    Yield kind and canopy on each of some days, see :func:`apply`; footprints are drawn once.
+
+    Yields
+    ------
+    kind : ndarray, uint8, dims (y, x)
+    canopy : ndarray, float32, dims (y, x), 0-1
+    """
+    before = np.asarray(state["kind"].values)
+    bare = np.asarray(state["canopy"].values, dtype="float32")
+    prints = list(_footprints(geobox, before, events))
+    for day in map(_day, days):
+        kind, canopy = before.copy(), bare.copy()
+        for event, at, vigour in prints:
+            if event.start <= day:
+                age = (day - event.start).days / _DAYS_IN_YEAR
+                kind[at], canopy[at] = _after(event, age, kind[at], canopy[at], vigour)
+        yield kind, canopy
 
 
 def meeting(events: Sequence[Event], geobox: GeoBox) -> tuple[Event, ...]:
@@ -206,27 +223,23 @@ def _day(when: date | datetime) -> date:
     return when.date() if isinstance(when, datetime) else when
 
 
-def _until(events: Iterable[Event], day: date) -> list[Event]:
-    """Events that have begun, in the order in which they act."""
-    begun = (event for event in events if event.start <= day)
-    return sorted(begun, key=lambda event: (event.start, event.id))
-
-
-def _footprints(geobox: GeoBox, events: Sequence[Event]) -> Iterator[tuple[Event, At, At, Canopy]]:
-    """Yield each event that meets the window: rows and columns of its pixels, their vigour."""
-    near = meeting(events, geobox)
-    if not near:
-        return
-    shapes = gpd.GeoSeries([event.polygon for event in near], crs=CRS).to_crs(str(geobox.crs))
+def _footprints(
+    geobox: GeoBox, before: Kinds, events: Sequence[Event]
+) -> Iterator[tuple[Event, tuple[At, At], Canopy]]:
+    """Yield, in the order in which they act, the events, their pixels and the vigour there."""
+    near = sorted(meeting(events, geobox), key=lambda event: (event.start, event.id))
+    shapes = [event.polygon for event in near]
+    if str(geobox.crs) != CRS and near:
+        shapes = list(gpd.GeoSeries(shapes, crs=CRS).to_crs(str(geobox.crs)))
     for event, polygon in zip(near, shapes, strict=True):
         rows, cols = _window(geobox, polygon.bounds)
         if rows.stop <= rows.start or cols.stop <= cols.start:
             continue
         part = geobox[rows, cols]
-        inside = np.nonzero(
-            rasterize([(polygon, 1)], tuple(part.shape), transform=part.affine, dtype="uint8")
-        )
-        yield event, inside[0] + rows.start, inside[1] + cols.start, _vigour(part)[inside]
+        inside = rasterize([(polygon, 1)], tuple(part.shape), transform=part.affine, dtype="uint8")
+        suits = np.isin(before[rows, cols], list(GROUND[event.kind]))
+        found = np.nonzero((inside == 1) & suits)
+        yield event, (found[0] + rows.start, found[1] + cols.start), _vigour(part)[found]
 
 
 def _window(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[slice, slice]:
@@ -241,10 +254,10 @@ def _window(geobox: GeoBox, bounds: tuple[float, float, float, float]) -> tuple[
 
 
 def _vigour(geobox: GeoBox) -> Canopy:
-    """Vigour of a young stand, 0.75-1.25, unit 1, dims (y, x), constant in cells of 30 m."""
+    """Vigour of a young stand, 0.85-1.15, unit 1, dims (y, x), constant in cells of 30 m."""
     i, j = (np.floor(axis / _CELL_M).astype(np.int64) for axis in ground(geobox))
     hashed = np.broadcast_to(uniform(i, j, _CELL_SEED), tuple(geobox.shape))
-    return (0.75 + 0.5 * hashed).astype("float32")
+    return (0.85 + 0.3 * hashed).astype("float32")
 
 
 def _after(

@@ -31,14 +31,14 @@ _TARGETS: Mapping[EventKind, tuple[tuple[Kind, float], ...]] = {
 """What the ground becomes, with chances."""
 
 _FUTURES: Mapping[EventKind, tuple[tuple[float, float], tuple[float, float]]] = {
-    EventKind.PLANTATION: ((0.55, 0.80), (5.0, 8.0)),
-    EventKind.NATURAL_RETURN: ((0.40, 0.60), (8.0, 12.0)),
-    EventKind.CLEAR_CUT: ((0.55, 0.85), (5.0, 9.0)),
+    EventKind.PLANTATION: ((0.55, 0.80), (6.0, 9.0)),
+    EventKind.NATURAL_RETURN: ((0.40, 0.60), (9.0, 14.0)),
+    EventKind.CLEAR_CUT: ((0.55, 0.85), (8.0, 12.0)),
     EventKind.BAMBOO_HARVEST: ((0.35, 0.60), (2.0, 2.0)),
     EventKind.CONSTRUCTION: ((0.0, 0.05), (0.0, 0.0)),
     EventKind.MINE_OPEN: ((0.0, 0.0), (0.0, 0.0)),
     EventKind.MINE_CLOSE: ((0.06, 0.10), (2.0, 3.0)),
-    EventKind.MINE_RECOVER: ((0.40, 0.65), (4.0, 7.0)),
+    EventKind.MINE_RECOVER: ((0.40, 0.65), (6.0, 9.0)),
     EventKind.MINE_RELAPSE: ((0.0, 0.0), (0.0, 0.0)),
 }
 """Ranges of canopy cover and of years of growth, see :class:`effects.Event`."""
@@ -123,6 +123,8 @@ def _happening(place: Place, years: tuple[int, int], rng: np.random.Generator) -
     target = Kind(rng.choice(kinds, p=chances))
     start = date(int(rng.integers(years[0], years[1], endpoint=True)), 1, 1)
     start += timedelta(days=int(rng.integers(*HABITS[place.kind].season, endpoint=True)) - 1)
+    if start.year > years[1]:
+        start = start.replace(year=years[1])
     future, success = _FUTURES[place.kind], True
     if target is Kind.OIL_CAMELLIA:
         future, success = _OIL_CAMELLIA, False

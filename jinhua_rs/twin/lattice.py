@@ -6,8 +6,10 @@ whatever the window, and are read off between nodes at the pixel centres. So eve
 whatever CRS, reads the same fields; only the pixel size decides how fine the lattice is.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -80,12 +82,13 @@ def lattice_under(x: Coordinates, y: Coordinates, size: float) -> Lattice:
 
     The step is the power-of-two multiple of 20 m that is nearest to the pixel size.
     """
-    step = FINEST_STEP * 2 ** max(0, round(float(np.log2(size / FINEST_STEP))))
+    step = FINEST_STEP * 2.0 ** max(0, round(math.log2(size / FINEST_STEP)))
 
     def axis(values: Coordinates) -> Coordinates:
         first = int(np.floor(values.min() / step)) - _MARGIN
         last = int(np.floor(values.max() / step)) + 1 + _MARGIN
-        return np.arange(first, last + 1, dtype=np.float64) * step
+        nodes: Coordinates = np.arange(first, last + 1, dtype=np.float64)
+        return nodes * step
 
     return Lattice(axis(x), axis(y), step)
 
@@ -103,17 +106,24 @@ def ground(geobox: GeoBox) -> tuple[Coordinates, Coordinates]:
     """
     crs = _crs(geobox)
     affine = geobox.affine
-    across: Coordinates = (np.arange(geobox.shape.x) + 0.5) * affine.a + affine.c
-    down: Coordinates = (np.arange(geobox.shape.y) + 0.5) * affine.e + affine.f
+    across = np.arange(geobox.shape.x, dtype=np.float64)
+    down = np.arange(geobox.shape.y, dtype=np.float64)
+    across, down = (across + 0.5) * affine.a + affine.c, (down + 0.5) * affine.e + affine.f
     if crs.epsg == int(CRS.partition(":")[2]):
         return across[None, :], down[:, None]
     unit = _KNOT_M / (_METRES_PER_DEGREE if crs.geographic else 1.0)
     i, s, columns = _knots(across, unit)
     j, t, rows = _knots(down, unit)
-    transformer = Transformer.from_crs(str(crs), CRS, always_xy=True)
+    transformer = _transformer(str(crs))
     exact = transformer.transform(*np.meshgrid(columns, rows))
     x, y = (_bilinear(np.asarray(part), (i, s), (j, t)) for part in exact)
     return x, y
+
+
+@lru_cache(maxsize=16)
+def _transformer(crs: str) -> Transformer:
+    """Make the way to the ground once for each CRS: making it costs more than using it."""
+    return Transformer.from_crs(crs, CRS, always_xy=True)
 
 
 def _knots(

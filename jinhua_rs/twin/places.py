@@ -54,7 +54,7 @@ class Habit:
 
 
 HABITS: Mapping[EventKind, Habit] = {
-    EventKind.CLEAR_CUT: Habit(1050.0, (270, 420)),
+    EventKind.CLEAR_CUT: Habit(1400.0, (270, 420)),
     EventKind.PLANTATION: Habit(520.0, (20, 90), large=3),
     EventKind.NATURAL_RETURN: Habit(150.0, (60, 120), spread=0.8, large=0),
     EventKind.BAMBOO_HARVEST: Habit(400.0, (250, 400), spread=0.8, large=1),

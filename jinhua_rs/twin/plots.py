@@ -1,8 +1,10 @@
 """The ground under the scenes of one tile, computed once, kept in strips, read by every pass."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import shapely
@@ -12,6 +14,7 @@ from odc.geo.geom import Geometry
 from odc.geo.xr import xr_coords
 from shapely.geometry.base import BaseGeometry
 
+from jinhua_rs.twin.effects import Event, course
 from jinhua_rs.twin.orbits import SWATH_CRS, MgrsTile
 from jinhua_rs.twin.world import World, state_of, supersample
 
@@ -70,9 +73,14 @@ class Plot:
         return self.tile.grids(self.resolution)[10][rows, columns]
 
     @property
+    def name(self) -> str:
+        """Tile and first row, ``50RQT-00120``."""
+        return f"{self.tile.name}-{self.window[0].start:05d}"
+
+    @property
     def file(self) -> Path:
         """Archive of the strip."""
-        return self.folder / f"{self.tile.name}-{self.window[0].start:05d}.npz"
+        return self.folder / f"{self.name}.npz"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -80,8 +88,8 @@ class Ground:
     """
     A piece of ground.
 
-    ``state`` before any event on the sample grid ``samples``; ``terrain`` on the pixel grid;
-    ``window`` on the coarse grid.
+    ``state`` on the sample grid ``samples``, on the day that was asked for; ``terrain`` on the
+    pixel grid; ``window`` on the coarse grid.
     """
 
     window: Window
@@ -106,34 +114,44 @@ def plots(
     )
 
 
-def lay(world: World, plot: Plot) -> None:
-    """Compute the ground of a strip and keep it, unless that is done already."""
+def lay(world: World, events: Sequence[Event], days: Sequence[date], plot: Plot) -> None:
+    """
+    Compute the ground of a strip and keep it, unless that is done already.
+
+    Kept are the state before any event and, for each day on which a satellite passes, the
+    samples that differ from it: drawing footprints is dear, looking them up is not.
+    """
     if plot.file.exists():
         return
     terrain = world.terrain(plot.fine)
-    state = world.base(supersample(plot.fine, SAMPLES))
+    samples = supersample(plot.fine, SAMPLES)
+    state = world.base(samples)
+    layers: dict[str, Any] = {name: terrain[name].values for name in _LAYERS}
+    layers |= {name: state[name].values for name in ("kind", "canopy")}
+    for day, (kind, canopy) in zip(days, course(state, samples, events, days), strict=True):
+        at = np.flatnonzero((kind != layers["kind"]) | (canopy != layers["canopy"]))
+        layers |= {
+            f"at-{day}": at.astype("uint32"),
+            f"kind-{day}": kind.ravel()[at],
+            f"canopy-{day}": canopy.ravel()[at],
+        }
     partial = plot.file.with_suffix(".part")
     with partial.open("wb") as file:
-        np.savez(
-            file,
-            kind=state["kind"].values,
-            canopy=state["canopy"].values,
-            **{name: terrain[name].values for name in _LAYERS},
-        )
+        np.savez(file, **layers)
     partial.replace(plot.file)
 
 
-def pieces(strips: tuple[Plot, ...], wanted: Window) -> Iterator[Ground]:
-    """Read the ground of a window, strip by strip."""
+def pieces(strips: Sequence[Plot], wanted: Window, day: date) -> Iterator[Ground]:
+    """Read the ground of a window on a day, strip by strip."""
     rows, columns = wanted
     for plot in strips:
         first, last = max(rows.start, plot.window[0].start), min(rows.stop, plot.window[0].stop)
         if first < last:
-            yield _read(plot, (slice(first, last), columns))
+            yield _read(plot, (slice(first, last), columns), day)
 
 
-def _read(plot: Plot, part: Window) -> Ground:
-    """Cut a piece out of a strip."""
+def _read(plot: Plot, part: Window, day: date) -> Ground:
+    """Cut a piece out of a strip, as it is on a day."""
     cut = [
         slice(inner.start - outer.start, inner.stop - outer.start)
         for inner, outer in zip(part, plot.window, strict=True)
@@ -143,7 +161,10 @@ def _read(plot: Plot, part: Window) -> Ground:
     fine = plot.fine[pixels]
     samples = supersample(fine, SAMPLES)
     with np.load(plot.file) as kept:
-        state = state_of(kept["kind"][points], kept["canopy"][points], samples)
+        kind, canopy = kept["kind"], kept["canopy"]
+        at = kept[f"at-{day}"]
+        kind.ravel()[at], canopy.ravel()[at] = kept[f"kind-{day}"], kept[f"canopy-{day}"]
+        state = state_of(kind[points], canopy[points], samples)
         terrain = xr.Dataset(
             {name: (("y", "x"), kept[name][pixels]) for name in _LAYERS}, coords=xr_coords(fine)
         )

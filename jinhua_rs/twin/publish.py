@@ -62,19 +62,19 @@ def publish(folder: Path, product: Product, painted: Painted, resolution: float)
 
 def published(folder: Path, product: Product) -> bool:
     """Tell whether a product is there: its item, and every raster with its length."""
-    entry = read_item(folder, product.id)
-    if entry is None:
+    if not (folder / "items" / f"{product.id}.json").is_file():
         return False
+    entry = read_item(folder, product.id)
     sizes = {
         folder / "items" / asset["href"]: asset["file:size"] for asset in entry["assets"].values()
     }
     return all(path.is_file() and path.stat().st_size == size for path, size in sizes.items())
 
 
-def read_item(folder: Path, identity: str) -> dict[str, Any] | None:
-    """Read an item of the twin; ``None`` where it has not been written."""
+def read_item(folder: Path, identity: str) -> dict[str, Any]:
+    """Read the item of a published product."""
     path = folder / "items" / f"{identity}.json"
-    return dict(json.loads(path.read_text("utf-8"))) if path.is_file() else None
+    return dict(json.loads(path.read_text("utf-8")))
 
 
 def read_sky(folder: Path, identity: str) -> dict[str, int]:

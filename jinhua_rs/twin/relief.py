@@ -53,10 +53,8 @@ class Relief:
 
     def slopes(self, step: float) -> tuple[Field, Field]:
         """Rise towards east and towards north, m/m, central differences over two steps."""
-        north: Field
-        east: Field
-        north, east = np.gradient(self.elevation, np.float32(step))
-        return east, north
+        rise = self.elevation / np.float32(step)
+        return np.gradient(rise, axis=1), np.gradient(rise, axis=0)
 
 
 def bent(lattice: Lattice, seed: int) -> tuple[Field, Field]:
@@ -93,8 +91,10 @@ def off_segment(x: Field, y: Field, start: Point, stop: Point) -> tuple[Field, F
         0 at ``start`` to 1 at ``stop``.
     """
     dx, dy = np.float32(stop[0] - start[0]), np.float32(stop[1] - start[1])
-    east, north = x - np.float32(start[0]), y - np.float32(start[1])
-    place = (dx * east + dy * north) / (dx * dx + dy * dy)
+    east: Field = x - np.float32(start[0])
+    north: Field = y - np.float32(start[1])
+    place: Field = dx * east + dy * north
+    place /= dx * dx + dy * dy
     np.clip(place, 0, 1, out=place)
     east -= dx * place
     north -= dy * place
@@ -178,7 +178,7 @@ def relief(lattice: Lattice, seed: int, levels: tuple[float, ...] | None) -> Rel
     spur = valleys(
         lattice.x, lattice.y, (9_000.0, 110.0), salt(seed, "valleys"), finest=lattice.finest
     )
-    hills: Field = np.float32(14) * (1 + noise("hills", 3_200.0, 200.0)).clip(0, 4)
+    hills = np.float32(14) * np.clip(1 + noise("hills", 3_200.0, 200.0), 0, 4)
     above: Field = left * (_crests(x, y) * (np.float32(0.16) + np.float32(0.92) * spur) + hills)
     height: Field = floor + above
     if levels is None:

@@ -10,9 +10,9 @@ import shapely
 from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
+from jinhua_rs.errors import NoDataError
 from jinhua_rs.scene import BANDS
-from jinhua_rs.twin import effects, light, spectra
-from jinhua_rs.twin.effects import Event
+from jinhua_rs.twin import light, spectra
 from jinhua_rs.twin.items import Seen
 from jinhua_rs.twin.lattice import ground
 from jinhua_rs.twin.orbits import SWATH_CRS, Acquisition, MgrsTile
@@ -67,8 +67,6 @@ class Painter:
 
     Attributes
     ----------
-    events : sequence of Event
-        What happens to the ground.
     wanted : Polygon
         Where pixels are wanted, ``SWATH_CRS``.
     seed : int
@@ -81,7 +79,6 @@ class Painter:
         How wrong the scene classification is.
     """
 
-    events: Sequence[Event]
     wanted: Polygon
     seed: int
     resolution: float
@@ -103,29 +100,33 @@ class Painter:
         """Part of a tile's coarse grid that is wanted and seen; ``None`` where there is none."""
         return window(tile, self.resolution, self._visible(acquisition))
 
-    def paint(
-        self, acquisition: Acquisition, tile: MgrsTile, strips: tuple[Plot, ...]
-    ) -> Painted | None:
+    def paint(self, acquisition: Acquisition, tile: MgrsTile, strips: Sequence[Plot]) -> Painted:
         """
         Paint what a pass sees of a tile.
 
         Parameters
         ----------
-        strips : tuple of Plot
+        strips : sequence of Plot
             Ground of the tile, laid before.
 
         Returns
         -------
-        Painted or None
-            ``None`` where nothing that is wanted is seen.
+        Painted
+
+        Raises
+        ------
+        NoDataError
+            If nothing that is wanted is seen; ask :meth:`window` first.
         """
         part = self.window(acquisition, tile)
         if part is None:
-            return None
+            raise NoDataError(
+                f"orbit {acquisition.orbit.number} sees nothing wanted of {tile.name}; "
+                "ask for its window first",
+                zh=f"轨道 {acquisition.orbit.number} 未覆盖 {tile.name} 的所需区域；请先查询窗口",
+            )
         x, y = ground(tile.grids(self.resolution)[20][part])
         observed = acquisition.orbit.seen(x, y)
-        if not observed.any():
-            return None
         sky = self.sky(acquisition)
         overcast = sky.over(x, y)
         digits, plain = self._bands(acquisition, tile, strips, part, overcast)
@@ -146,7 +147,7 @@ class Painter:
         self,
         acquisition: Acquisition,
         tile: MgrsTile,
-        strips: tuple[Plot, ...],
+        strips: Sequence[Plot],
         part: Window,
         overcast: Overcast,
     ) -> tuple[dict[str, npt.NDArray[np.int16]], dict[str, Floats]]:
@@ -160,7 +161,7 @@ class Painter:
         plain = {name: np.zeros(shape, "float32") for name in _CLASSIFIED_BY}
         fine = overcast.doubled()
         rng = self._rng(acquisition, 3, tile.epsg, int(tile.top))
-        for piece in pieces(strips, part):
+        for piece in pieces(strips, part, moment(acquisition).date()):
             surface = self._surface(piece, acquisition)
             first = piece.window[0].start - part[0].start
             rows = slice(first, first + piece.window[0].stop - piece.window[0].start)
@@ -179,8 +180,7 @@ class Painter:
     def _surface(self, piece: Ground, acquisition: Acquisition) -> dict[str, Floats]:
         """Cloud-free reflectance of a piece of ground on the day of a pass."""
         when = moment(acquisition)
-        state = effects.apply(piece.state, piece.samples, self.events, when)
-        bands = spectra.surface(state, piece.terrain, when, seed=self.seed)
+        bands = spectra.surface(piece.state, piece.terrain, when, seed=self.seed)
         return {str(name): np.asarray(values.values) for name, values in bands.items()}
 
     def _visible(self, acquisition: Acquisition) -> BaseGeometry:
@@ -205,7 +205,10 @@ def _digits(reflectance: Floats, rng: np.random.Generator) -> npt.NDArray[np.int
     """Add sensor noise and count in steps of 1/10000."""
     noise = rng.standard_normal(reflectance.shape, dtype="float32")
     noise *= _NOISE_FLOOR + _NOISE_SHARE * np.abs(reflectance)
-    return np.rint(np.clip(reflectance + noise, -0.09, 3.0) * 10_000).astype("int16")
+    counted: npt.NDArray[np.int16] = np.rint(
+        np.clip(reflectance + noise, -0.09, 3.0) * 10_000
+    ).astype("int16")
+    return counted
 
 
 def _halved(values: Floats) -> Floats:

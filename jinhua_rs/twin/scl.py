@@ -25,6 +25,8 @@ Booleans = npt.NDArray[np.bool_]
 _CLOUD_BLUR = 0.10
 """How far, in opacity, patches shift the limit between seen and overlooked cloud."""
 _SHADOW_BLUR = 0.12
+_GLARE_BLUR = 0.035
+"""How far, in reflectance, patches move the limit of what is bright enough for a cloud."""
 _SURE_CLOUD = 0.55
 """Nothing as opaque as this is overlooked."""
 _CERTAIN = 0.75
@@ -135,7 +137,7 @@ def classify(
     classes[_worst(-np.abs(patches), clear, faults.unclassified)] = SceneClass.UNCLASSIFIED
     noticed = overcast.shadow + np.float32(_SHADOW_BLUR) * patches >= shadow
     classes[noticed & (overcast.shadow > 0.05)] = SceneClass.CLOUD_SHADOW
-    glare = surface["blue"] + surface["red"] + np.float32(0.012) * patches
+    glare = surface["blue"] + surface["red"] + np.float32(_GLARE_BLUR) * patches
     classes[_worst(glare, clear, faults.cloud_commission)] = SceneClass.CLOUD_MEDIUM
     seen = overcast.opacity + np.float32(_CLOUD_BLUR) * patches >= cloud
     seen &= overcast.opacity > 0.12

@@ -266,7 +266,8 @@ def veil(band: str, surface: Floats, overcast: Overcast) -> Floats:
     haze = overcast.haze * np.float32(_PATH[band])
     ground = surface * (1 - overcast.shadow * np.float32(_SHADE[band])) * (1 - haze) + haze
     bright = np.float32(_CLOUD[band]) * (np.float32(0.80) + np.float32(0.35) * overcast.opacity)
-    return ground + (bright - ground) * overcast.opacity
+    seen: Floats = ground + (bright - ground) * overcast.opacity
+    return seen
 
 
 def _doubled(values: Floats) -> Floats:
@@ -283,7 +284,8 @@ def _doubled(values: Floats) -> Floats:
 def _opacity(layer: Layer, excess: Floats) -> Floats:
     """Opacity where the fractal exceeds its threshold by so much: a smooth step."""
     rise = np.clip(excess / np.float32(layer.softness), 0, 1)
-    return np.float32(layer.opaque) * rise * rise * (3 - 2 * rise)
+    opacity: Floats = np.float32(layer.opaque) * rise * rise * (3 - 2 * rise)
+    return opacity
 
 
 def _threshold(layer: Layer, key: int, share: float) -> float:
@@ -320,7 +322,11 @@ def _fields(layer: Layer, key: int, places: Sequence[tuple[Places, Places]]) -> 
     lattice = fractal(columns, rows, layer.waves, key, finest=0.0, gain=layer.gain)
     return [
         map_coordinates(
-            lattice, (v - first[0], u - first[1]), output="float32", order=1, mode="nearest"
+            lattice,
+            np.stack((v - first[0], u - first[1])),
+            output=np.float32,
+            order=1,
+            mode="nearest",
         )
         for v, u in turned
     ]

@@ -33,11 +33,11 @@ OVER: Final = (120.0, 29.1)
 
 _DAYS_APART: Final = 12.0
 """Stands of one kind run up to this many days ahead of or behind the calendar."""
-_BRIGHTNESS: Final = 0.055
+_BRIGHTNESS: Final = 0.04
 _GREENNESS: Final = np.array(
-    [-0.05, -0.01, -0.11, -0.05, 0.05, 0.075, 0.085, 0.085, -0.05, -0.07], np.float32
+    [-0.03, -0.01, -0.065, -0.03, 0.025, 0.04, 0.045, 0.045, -0.02, -0.035], np.float32
 )
-_MOISTURE: Final = np.array([0, 0, 0, 0, 0, 0, 0, 0, -0.055, -0.08], np.float32)
+_MOISTURE: Final = np.array([0, 0, 0, 0, 0, 0, 0, 0, -0.035, -0.05], np.float32)
 
 
 def surface(state: xr.Dataset, terrain: xr.Dataset, when: datetime, *, seed: int) -> xr.Dataset:
@@ -100,7 +100,8 @@ def _samples_per_pixel(state: xr.Dataset, terrain: xr.Dataset) -> int:
     corners = zip(fine.boundingbox.bbox, coarse.boundingbox.bbox, strict=True)
     if not nested or fine.crs != coarse.crs or any(abs(a - b) > 1e-6 for a, b in corners):
         raise GridMismatch(
-            f"a state of {tuple(fine.shape)} samples does not nest in {tuple(coarse.shape)} pixels, "
+            f"a state of {tuple(fine.shape)} samples does not nest in {tuple(coarse.shape)}"
+            " pixels; "
             "make it on supersample(geobox, s) of the terrain's geobox",
             zh=f"{tuple(fine.shape)} 的采样状态与 {tuple(coarse.shape)} 的像元格网不嵌套；"
             "请在地形格网的 supersample(geobox, s) 上生成状态",

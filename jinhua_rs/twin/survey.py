@@ -15,9 +15,9 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs.grid import Grid, Tile
 from jinhua_rs.period import Period
 from jinhua_rs.regions import outline
-from jinhua_rs.twin.effects import Event, apply, meeting
+from jinhua_rs.twin.effects import Event, course, meeting
 from jinhua_rs.twin.geography import CRS
-from jinhua_rs.twin.world import aggregate, supersample
+from jinhua_rs.twin.world import aggregate, state_of, supersample
 
 __all__ = [
     "PIECE_PX",
@@ -119,8 +119,8 @@ def states(
     fine = supersample(geobox, SAMPLES)
     base = ground.base(fine)
     near = meeting(events, fine)
-    for day in days:
-        state = apply(base, fine, near, day)
+    for kind, canopy in course(base, fine, near, days):
+        state = state_of(kind, canopy, fine)
         truth = aggregate(state, SAMPLES)
         most = np.kron(truth["landcover"].to_numpy(), np.ones((SAMPLES, SAMPLES), "uint8"))
         same = (state["landcover"].to_numpy() == most).astype("float32")

@@ -15,8 +15,9 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.period import Period
 from jinhua_rs.schema import FOREST_CANOPY, LAND_CLASSES, Land
-from jinhua_rs.twin.effects import Event, EventKind
-from jinhua_rs.twin.survey import HasBase, inside, middle, pieces, states, window
+from jinhua_rs.twin.effects import GROUND, Event, EventKind, course
+from jinhua_rs.twin.survey import SAMPLES, HasBase, inside, middle, pieces, states, window
+from jinhua_rs.twin.world import supersample
 from jinhua_rs.units import hectares, mu
 
 __all__ = ["canopy_by_year", "events_table", "mines_table", "parcels_table", "truth_table", "write"]
@@ -129,8 +130,8 @@ def _tidy(
         rows += [(*head, "", name, float(value)) for name, value in facts.items()]
         if step:
             since = str(periods[step - 1])
-            rows.append((*head, since, "gain_area", counts.gain[unit, step] * pixel_ha))
-            rows.append((*head, since, "loss_area", counts.loss[unit, step] * pixel_ha))
+            rows.append((*head, since, "gain_area", float(counts.gain[unit, step] * pixel_ha)))
+            rows.append((*head, since, "loss_area", float(counts.loss[unit, step] * pixel_ha)))
     return pd.DataFrame(rows, columns=["unit", "period", "since", "indicator", "value"])
 
 
@@ -145,22 +146,26 @@ def canopy_by_year(
     years: Sequence[int],
     *,
     resolution: float,
+    kind: EventKind | None = None,
 ) -> list[float]:
     """
     Mean canopy cover (0-1) of a footprint in EPSG:4549 on 15 November of each year.
 
-    Over the pixels whose centre lies in it; where there is none, the one below a point of it.
+    Over the sample points in it, four to a pixel; where there is none, over those of the
+    pixel below a point of it. With a ``kind`` of event only over the ground on which that
+    event acts, unless there is none of it.
     """
-    box = window(shape, resolution)
-    within = inside(box, shape)
+    fine = supersample(window(shape, resolution), SAMPLES)
+    within = inside(fine, shape)
     if not within.any():
-        box = window(shape.representative_point(), resolution)
-        within = np.ones(tuple(box.shape), "bool")
+        fine = supersample(window(shape.representative_point(), resolution), SAMPLES)
+        within = np.ones(tuple(fine.shape), "bool")
     days = [date(year, *_MONTH_DAY) for year in years]
-    return [
-        float(truth["canopy"].to_numpy()[within].mean())
-        for truth in states(world, box, events, days)
-    ]
+    base = world.base(fine)
+    if kind is not None:
+        suits = within & np.isin(base["kind"].to_numpy(), list(GROUND[kind]))
+        within = suits if suits.any() else within
+    return [float(canopy[within].mean()) for _, canopy in course(base, fine, events, days)]
 
 
 def events_table(events: Sequence[Event]) -> pd.DataFrame:
@@ -237,13 +242,21 @@ def parcels_table(
         ``planted_mu`` (亩 of the parcel that the planting covers), ``succeeds`` (bool, will
         close), ``duplicate_of`` (parcel first reported on this ground), ``greened`` (first
         year after planting with a mean canopy of 0.20, empty if none of ``years``),
-        ``on_farmland_mu`` (亩 on permanent basic farmland) and ``canopy_<year>`` (mean, 0-1).
+        ``on_farmland_mu`` (亩 on permanent basic farmland) and ``canopy_<year>`` (mean, 0-1,
+        of the ground that was planted; of the whole parcel where nothing was).
     """
     by_id = {event.id: event for event in events}
     rows = []
     for parcel in parcels.itertuples():
         event = by_id.get(parcel.event)
-        canopy = canopy_by_year(world, events, parcel.geometry, years, resolution=resolution)
+        canopy = canopy_by_year(
+            world,
+            events,
+            parcel.geometry,
+            years,
+            resolution=resolution,
+            kind=None if event is None else event.kind,
+        )
         planted_m2 = 0.0 if event is None else parcel.geometry.intersection(event.polygon).area
         green = [
             year

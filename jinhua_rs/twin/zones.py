@@ -96,7 +96,7 @@ def reserves(red: gpd.GeoDataFrame, rng: np.random.Generator) -> gpd.GeoDataFram
     """Nature reserves (自然保护区) inside the red line."""
     whole = shapely.union_all(red.geometry.to_numpy())
     spots = gpd.GeoSeries([whole], crs=CRS).sample_points(_RESERVES, rng=rng).explode()
-    ha = np.exp(rng.uniform(*np.log(_RESERVE_HA), len(spots)))
+    ha = _RESERVE_HA[0] * (_RESERVE_HA[1] / _RESERVE_HA[0]) ** rng.random(len(spots))
     outlines = ragged(spots.x.to_numpy(), spots.y.to_numpy(), ha, rng)
     merged = shapely.union_all(outlines).intersection(whole)
     return _numbered(shapely.get_parts(merged), "自然保护区")

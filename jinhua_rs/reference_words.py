@@ -1,0 +1,115 @@
+"""What the reference pages say that no type can say: Chinese meanings, columns, layers, states."""
+
+from collections.abc import Mapping
+
+from jinhua_rs.schema import Status
+
+__all__ = ["COLUMNS", "KEYS", "LAYERS", "SECTIONS", "STATUSES"]
+
+Words = Mapping[str, tuple[str, str]]
+"""Name to its meaning in English and in Chinese."""
+
+SECTIONS: Mapping[str, str] = {
+    "area": "范围与格网",
+    "time": "时段",
+    "stac": "影像来源",
+    "composite": "合成",
+    "model": "模型",
+    "reference": "参考样本",
+    "gates": "发布门限",
+    "targets": "规划目标",
+    "run": "运行",
+    "output": "输出",
+    "report": "报告",
+}
+"""Chinese name of each section of the configuration."""
+
+KEYS: Mapping[str, str] = {
+    "area.units": "统计单元图层；留空为内置的金华九县（市、区）",
+    "area.code_field": "单元代码字段，取值唯一",
+    "area.name_field": "单元名称字段",
+    "area.level_field": "级别字段（city/county/township/zone）；留空则均视为县级",
+    "area.check_datum": "与内置市界比对，以发现 GCJ-02 偏移",
+    "area.crs": "格网的投影坐标系，面积在其中量算",
+    "area.resolution": "像元边长，米",
+    "area.tile_size": "瓦片边长，像元；瓦片是作业单位",
+    "time.baseline": "对比的基准时段，须为同一季节；留空则不比较",
+    "stac.profile": "`stac/profiles` 中的文件名",
+    "stac.url": "API 根地址，或含 `catalog.json` 的文件夹；留空用数据源自带地址",
+    "stac.collection": "集合名；留空用数据源自带的集合",
+    "stac.max_cloud": "云量高于此值的影像弃用，百分比",
+    "stac.timeout_s": "等待 API 一次应答的秒数",
+    "stac.retries": "请求失败后重试的次数",
+    "stac.allowed_roots": "允许读取影像的本地文件夹；其他位置一律拒绝",
+    "stac.allowed_hosts": "除数据源自带主机外，允许读取影像的主机",
+    "composite.bands": "参与合成的规范波段；须包含模型训练时所用波段",
+    "composite.method": "`geomedian` 保持真实光谱；`median` 逐波段取中值，较省时",
+    "composite.min_clear": "晴空观测次数少于此值的像元留空",
+    "composite.buffer_m": "云和云影向外扩展的距离，米",
+    "model.file": "已存模型的文件夹；留空则由 `samples` 训练",
+    "model.samples": "样本点图层，含 `class`（代码）和／或 `canopy`（0–1）字段",
+    "model.period": "样本所属时段；留空为基准时段，无基准则为本时段",
+    "model.seed": "随机森林与空间分块的随机种子",
+    "model.block_m": "整块留出的空间块边长，米",
+    "model.trees": "随机森林的树数",
+    "reference.file": "独立参考样本点图层，含 `point`、`period`、`canopy`（0–1）字段",
+    "gates.min_clear_share": "单元面积中须有晴空观测的最低占比",
+    "gates.max_failed_assets": "一个时段中允许读取失败的影像占比",
+    "targets.value": "规划原文中的数值",
+    "targets.unit": "单位，如 `%` 或 `万亩`",
+    "targets.source": "出处文件与原文",
+    "targets.deadline": "完成年份或日期；留空表示全程",
+    "targets.alternative": "同一数值的另一种读法，用于原文疑似笔误之处",
+    "run.workers": "工作进程数；0 为每核一个，1 在本进程内运行",
+    "run.memory_gib": "每个工作进程的内存上限，GiB",
+    "output.root": "成果根目录，每个时段一个子目录",
+    "report.language": "报告打开时的语言；两种语言都在其中",
+    "report.area_name": "全域英文名称",
+    "report.area_name_zh": "全域中文名称",
+    "report.label": "印在每页和每个文件上的标记（英文），如模拟数据标记",
+    "report.label_zh": "同一标记（中文）",
+    "report.simulated": "模拟数据为 true：所有成果均带标记",
+}
+"""Chinese meaning of each key of the configuration."""
+
+COLUMNS: Words = {
+    "period": ("period, `2024Q4`", "时段"),
+    "unit": ("code of the reporting unit", "统计单元代码"),
+    "indicator": ("name of the indicator", "指标名"),
+    "value": ("the number; empty where data are insufficient", "数值；数据不足时为空"),
+    "low": ("lower end of the 95 % interval; empty without one", "95% 置信区间下限；无则为空"),
+    "high": ("upper end of the 95 % interval", "95% 置信区间上限"),
+    "measure": ("unit of measure", "计量单位"),
+    "status": ("what may be done with the number, see below", "数值可作何用，见下表"),
+    "n_clear_share": ("share of the unit's area seen clear, 0-1", "单元面积中晴空观测的占比"),
+    "source": ("what the number was made from", "数值的由来"),
+}
+"""Columns of the indicator table."""
+
+STATUSES: Words = {
+    Status.OK: ("estimate with its interval; may be judged", "有区间的估计值，可据以判定"),
+    Status.NO_INTERVAL: ("map count, context only, never judged", "像元统计，仅供参考，不作判定"),
+    Status.INSUFFICIENT: ("too little was seen; no number", "数据不足，不给数值"),
+}
+"""States of an indicator row."""
+
+LAYERS: Mapping[str, Words] = {
+    "Training samples (`[model] samples`) 训练样本": {
+        "class": ("land-cover code, 0 or empty = not known", "地类代码，0 或空为未知"),
+        "canopy": ("canopy cover 0-1, empty = not known", "林冠覆盖度 0–1，空为未知"),
+        "geometry": ("point, any CRS that is stated", "点，须声明坐标系"),
+    },
+    "Reference sample (`[reference] file`) 参考样本": {
+        "point": ("name of the point, once a period", "样点编号，同一时段内唯一"),
+        "period": ("period it was judged for, `2024Q4`", "判读所属时段"),
+        "canopy": ("canopy cover judged 0-1, empty = not judged", "判读的林冠覆盖度，空为未判读"),
+        "geometry": ("point of a probability sample", "概率抽样的样点"),
+    },
+    "Reporting units (`[area] units`) 统计单元": {
+        "code": ("1-32 letters, digits, `_`, `-`; unique", "1–32 位字母、数字、`_`、`-`，唯一"),
+        "name_zh": ("name", "名称"),
+        "level": ("city, county, township or zone", "city、county、township 或 zone"),
+        "geometry": ("polygon, any CRS that is stated; may overlap", "面，须声明坐标系，可重叠"),
+    },
+}
+"""Layers that people supply, by title."""

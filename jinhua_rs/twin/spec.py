@@ -1,0 +1,116 @@
+"""What a twin is built from, and the folder that holds it."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from jinhua_rs.errors import ConfigError
+from jinhua_rs.period import Period
+from jinhua_rs.twin.items import Dialect
+from jinhua_rs.twin.publish import write_json
+
+__all__ = ["TwinSpec", "claim"]
+
+_RECIPE = 1
+"""Raise it when the same spec would give other pixels, so that old folders are not reused."""
+_SPEC_FILE = "twin.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwinSpec:
+    """
+    What is to be built; equal specs give equal bytes.
+
+    Attributes
+    ----------
+    seed : int
+        Of ground, history, weather and noise.
+    resolution : float
+        Pixel size (m) of the bands that are 10 m in truth; the others have twice that.
+    periods : tuple of str
+        ``("2019Q4", "2024Q4")``.
+    unit : str or None
+        Code of the county whose surroundings are painted; ``None`` is the whole city.
+    dates_per_period : int or None
+        At most so many passes in each period, shared out among the relative orbits that see
+        the place; ``None`` is all of them.
+    cloudiness : float
+        Factor on the monthly mean of cloud cover; 0 is never a cloud.
+    samples_per_class : int
+        Training points of each land-cover class.
+    reference_points : int
+        Reference points of each county.
+    dialect : str
+        Collection of Earth Search v1 whose habits the items have.
+    buffer_m : float
+        Painted beyond the bounds of city or county, metres.
+    """
+
+    seed: int = 20200101
+    resolution: float = 10.0
+    periods: tuple[str, ...] = ("2019Q4", "2024Q4")
+    unit: str | None = None
+    dates_per_period: int | None = 8
+    cloudiness: float = 1.0
+    samples_per_class: int = 300
+    reference_points: int = 100
+    dialect: Dialect = "sentinel-2-c1-l2a"
+    buffer_m: float = 3_000.0
+
+    def __post_init__(self) -> None:
+        if self.resolution < 10 or not self.periods or self.cloudiness < 0:
+            raise ConfigError(
+                "a twin needs a resolution of 10 m or more, a period and a cloudiness of 0 or "
+                f"more, got {self.resolution}, {self.periods}, {self.cloudiness}",
+                zh=f"模拟数据的分辨率须不小于 10 米、至少一个时段、云量系数不小于 0，现为 "
+                f"{self.resolution}、{self.periods}、{self.cloudiness}",
+            )
+
+    @property
+    def spans(self) -> list[Period]:
+        """The periods in order of time."""
+        return sorted(map(Period.parse, set(self.periods)))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """The spec as JSON holds it, with the number of the recipe."""
+        return dict(json.loads(json.dumps(asdict(self) | {"recipe": _RECIPE})))
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the facts."""
+        return hashlib.sha256(json.dumps(self.facts, sort_keys=True).encode()).hexdigest()
+
+
+def claim(folder: Path, spec: TwinSpec) -> None:
+    """
+    Take possession of a folder for a spec.
+
+    Raises
+    ------
+    ConfigError
+        If it holds a twin of another spec, naming what differs, or something else.
+    """
+    file = folder / _SPEC_FILE
+    if file.is_file():
+        held = json.loads(file.read_text("utf-8"))["spec"]
+        wanted = spec.facts
+        differ = [
+            f"{name} {held.get(name)!r} -> {wanted.get(name)!r}"
+            for name in sorted({*held, *wanted})
+            if held.get(name) != wanted.get(name)
+        ]
+        if differ:
+            raise ConfigError(
+                f"{folder} holds another twin: {'; '.join(differ)}; give another folder",
+                zh=f"{folder} 中已有另一份模拟数据（{'；'.join(differ)}）；请换一个文件夹",
+            )
+        return
+    if folder.is_dir() and any(folder.iterdir()):
+        raise ConfigError(
+            f"{folder} is not empty and holds no twin; give a new folder",
+            zh=f"{folder} 不是空文件夹，也不是模拟数据；请换一个文件夹",
+        )
+    write_json(file, {"simulated": True, "spec": spec.facts, "sha256": spec.sha256})

@@ -1,0 +1,37 @@
+"""The whole product on the simulated Jinhua: build it, serve it, run two periods, report."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from jinhua_rs import planning, quarter, report
+from jinhua_rs.period import Period
+from jinhua_rs.settings import load_settings
+from jinhua_rs.speech import Speech
+from jinhua_rs.twin.build import TwinSpec, build
+from jinhua_rs.twin.serve import serving
+
+CONFIG = Path(__file__).with_name("demo.toml")
+TWIN = Path(__file__).parent.parent / "demo" / "twin"
+PERIODS = ("2019Q4", "2024Q4")
+
+
+def main() -> None:
+    """Make the baseline and the current period of the simulated city, and show the table."""
+    speech = Speech.of(os.environ.get("JINHUA_LANG", "zh"), as_json=False)
+    spec = TwinSpec(resolution=60.0, periods=PERIODS, dates_per_period=8)
+    with speech.progress() as told:
+        build(TWIN, spec, workers=2, progress=lambda done, total, _: told("twin", done, total))
+    with serving(TWIN) as url:
+        settings = load_settings(CONFIG, overrides={"stac.url": url}).settings
+        for text in PERIODS:
+            plan = planning.make_plan(Period.parse(text), settings)
+            with speech.progress() as told:
+                published = quarter.run(plan, now=datetime.now(UTC), progress=told)
+    speech.say("SIMULATED data, not the real Jinhua", "以下为模拟数据，不是金华的真实情况")
+    speech.table(*report.screen(published.data, speech.language))
+    speech.say(f"report: {published.report}", f"报告：{published.report}")
+
+
+if __name__ == "__main__":
+    main()

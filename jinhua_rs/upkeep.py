@@ -136,10 +136,8 @@ def doctor(settings: Settings) -> list[Finding]:
         for name in ("xarray", "rasterio", "odc-stac", "scikit-learn")
     )
     return [
-        Finding(
-            "libraries", "软件库", good=True, detail=f"{versions}, GDAL {rasterio.__gdal_version__}"
-        ),
-        _tried("Chinese font", "中文字体", figures.chinese_font),
+        Finding("libraries", "软件库", good=True, detail=versions),
+        _tried("Chinese font", "中文字体", lambda: figures.font_file().name),
         Finding("free disk", "磁盘空间", good=free > 5e9, detail=f"{free / 1e9:.1f} GB"),
         Finding("output folder", "输出目录", good=os.access(writable, os.W_OK), detail=str(root)),
         _tried("reporting units", "统计单元", lambda: f"{len(regions.load_units(settings.area))}"),

@@ -544,6 +544,7 @@ class TestMeasure:
         assert "gain — ha, loss 1.25 ha" in text
         assert "Romania is not Jinhua" in text
         assert "5 次估计中有 4 次" in text
+        assert "Over 4 summers the mapped share runs from 95.5 to 95.5 %" in text
         assert "nan" not in text.lower()
 
     def test_page_is_the_same_again_and_bears_no_date(self, measured):

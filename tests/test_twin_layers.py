@@ -47,9 +47,16 @@ def events(world, units):
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory, world, events):
+def written(tmp_path_factory, world, events, units):
     folder = tmp_path_factory.mktemp("layers")
-    told = layers.write(folder, world, events, when=WHEN, rng=np.random.default_rng(5))
+    told = layers.write(
+        folder,
+        world,
+        events,
+        when=WHEN,
+        rng=np.random.default_rng(5),
+        units=units.loc[[COUNTY, "330782"]],
+    )
     return folder, told
 
 
@@ -144,8 +151,8 @@ def test_river_corridors_follow_the_water(written, world):
     folder, _ = written
     lines = gpd.read_file(folder / "rivers.gpkg").set_index("name").geometry
 
-    assert len(lines) == 8
-    main = lines["金华江"]
+    assert set(lines.index) >= {"东阳江", "南江"}
+    main = lines["东阳江"]
     box = Grid("EPSG:4549", 40).covering(main.bounds)
     wet = np.isin(world.base(box)["kind"].to_numpy(), (Kind.RIVER, Kind.RESERVOIR))
     rows, cols = np.nonzero(wet)

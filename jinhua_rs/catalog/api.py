@@ -16,7 +16,7 @@ from jinhua_rs.catalog.patience import PatientIO
 from jinhua_rs.errors import ConfigError, IntegrityError, JinhuaError
 from jinhua_rs.settings import Stac
 
-__all__ = ["Question", "ask"]
+__all__ = ["Question", "ask", "greet"]
 
 MAX_PAGES = 50
 """A question answered in more pages than this is refused."""
@@ -68,6 +68,13 @@ def ask(stac: Stac, url: str, questions: list[Question], page_size: int) -> Iter
                 if _key(item) not in seen:
                     seen.add(_key(item))
                     yield item
+
+
+def greet(stac: Stac, url: str) -> str:
+    """Open an API and return its title; errors as for :func:`ask`."""
+    with closing(PatientIO(stac, url)) as io:
+        client = _open(io, url)
+        return client.title or client.id
 
 
 def _open(io: PatientIO, url: str) -> Client:

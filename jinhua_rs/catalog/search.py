@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs.catalog.api import Question, ask
+from jinhua_rs.catalog.api import Question, ask, greet
 from jinhua_rs.catalog.hrefs import Access
 from jinhua_rs.catalog.inventory import Inventory, collapse, drop
 from jinhua_rs.catalog.items import Candidate, read_footprint, read_instant, to_candidate
@@ -22,7 +22,7 @@ from jinhua_rs.period import ZONE, Period
 from jinhua_rs.scene import BAND_NAMES, SceneDecision
 from jinhua_rs.settings import Stac
 
-__all__ = ["search"]
+__all__ = ["reach", "search"]
 
 _log = logging.getLogger(__name__)
 
@@ -80,6 +80,14 @@ def search(
         decisions=tuple(sorted(decisions, key=_order)),
         attribution=profile.attribution,
     )
+
+
+def reach(stac: Stac) -> str:
+    """Tell which catalogue the settings lead to, after opening it; raises as :func:`search`."""
+    url = _address(stac, load_profile(stac.profile))
+    if urlsplit(url).scheme in ("http", "https"):
+        return f"{greet(stac, url)} {url}"
+    return str(catalogue_file(url))
 
 
 def _find(

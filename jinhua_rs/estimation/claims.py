@@ -85,14 +85,14 @@ def change_sentence(value: float, low: float, high: float, *, language: str, mea
     sign = arrow(low, high)
     if not sign:
         what = "未检出显著变化" if chinese else "no significant change detected"
-        amount = f"{value:.1f} {measure}"
+        amount = f"{value:.2f} {measure}"
         if chinese:
-            return f"{what}（{amount}，95% 置信区间 {low:.1f} ~ {high:.1f}）"
-        return f"{what} ({amount}, 95 % interval {low:.1f} to {high:.1f})"
-    amount = f"{abs(value):.1f} {measure}"
+            return f"{what}（{amount}，95% 置信区间 {low:.2f} ~ {high:.2f}）"
+        return f"{what} ({amount}, 95 % interval {low:.2f} to {high:.2f})"
+    amount = f"{abs(value):.2f} {measure}"
     near, far = sorted((abs(low), abs(high)))
     if chinese:
         word = "增加" if sign == "↑" else "减少"
-        return f"{sign} {word} {amount}（95% 置信区间 {near:.1f} ~ {far:.1f}）"
+        return f"{sign} {word} {amount}（95% 置信区间 {near:.2f} ~ {far:.2f}）"
     word = "increase" if sign == "↑" else "decrease"
-    return f"{sign} {word} of {amount} (95 % interval {near:.1f} to {far:.1f})"
+    return f"{sign} {word} of {amount} (95 % interval {near:.2f} to {far:.2f})"

@@ -18,6 +18,7 @@ from jinhua_rs.figures.rasters import (
     class_map,
     index_map,
 )
+from jinhua_rs.figures.sheet import font_file
 
 __all__ = [
     "CANOPY",
@@ -34,6 +35,7 @@ __all__ = [
     "change_map",
     "choropleth",
     "class_map",
+    "font_file",
     "index_map",
     "interval_bars",
     "percent",

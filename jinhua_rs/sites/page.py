@@ -5,14 +5,18 @@ from pathlib import Path
 
 import numpy as np
 
-from jinhua_rs.schema import FOREST_CANOPY
+from jinhua_rs.schema import FOREST_CANOPY, Status
 from jinhua_rs.sites.measures import Agreement, Bin, Fit
 from jinhua_rs.sites.romania import TRUTH_PERIOD
 from jinhua_rs.sites.validate import Season, Trial, Validation
 
 __all__ = ["validation_page", "write_validation"]
 
-_PUBLISHED = ("ok", "no_interval")
+_OUTCOMES = {
+    Status.OK: "published",
+    Status.NO_INTERVAL: "published",
+    Status.INSUFFICIENT: "insufficient data",
+}
 _HEAD = """\
 # Validation on real pixels
 
@@ -83,6 +87,7 @@ def validation_page(results: Validation, *, command: str) -> str:
         _greenness(results),
         _QUARTERS,
         _seasons(results.seasons),
+        _summers(results.seasons),
         _LIMITS,
     ]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
@@ -95,6 +100,7 @@ def _summary(results: Validation) -> str:
         "**摘要** 罗马尼亚阔叶林样地（1 平方公里，真实影像）：林冠覆盖度留出检验 "
         f"RMSE {_percent(fit.rmse)}、R² {fit.r2:.2f}；覆盖度 ≥ 20% 的面积占比，"
         f"真值 {_percent(forest.truth_share)}，制图 {_percent(forest.map_share)}；"
+        f"低于 20% 的地面只有 {_percent(forest.producers_other)} 被正确识别；"
         f"{len(results.trials)} 次估计中有 {held} 次的 95% 区间包含真值。"
         "该样地不是金华，以上数字不能作为金华的精度。"
     )
@@ -189,9 +195,9 @@ def _greenness(results: Validation) -> str:
         f"NDVI {TRUTH_PERIOD} and density: r = {_number(greenness.r)}.\n\n{lines}\n\n"
         f"Published change of forest 2017Q3 to 2020Q3, pixel count: gain "
         f"{_number(greenness.gain_ha)} ha, loss {_number(greenness.loss_ha)} ha of 100 ha.\n\n"
-        "*Low* means more than 0.1 below 2017Q3. A gap in a broadleaf forest greens over within a "
-        "summer or two: where few of the fallen pixels stay low, loss must be looked for every "
-        "year, and a comparison of two distant years misses it."
+        "*Low* means more than 0.1 below 2017Q3. Where few of the fallen pixels stay low, "
+        "gaps green over before the trees are back: loss must then be looked for every year, and "
+        "a comparison of two distant years misses it."
     )
 
 
@@ -204,11 +210,23 @@ def _seasons(seasons: Sequence[Season]) -> str:
                 f"{season.found}",
                 f"{season.kept}",
                 _percent(season.seen),
-                _number(season.mapped, 1) if season.status in _PUBLISHED else "—",
-                season.status,
+                _number(season.mapped, 1),
+                _OUTCOMES.get(season.status, season.status),
             )
             for season in seasons
         ),
+    )
+
+
+def _summers(seasons: Sequence[Season]) -> str:
+    shares = [s.mapped for s in seasons if s.period.endswith("Q3") and np.isfinite(s.mapped)]
+    if not shares:
+        return "No summer was published."
+    return (
+        f"Over {len(shares)} summers the mapped share runs from {min(shares):.1f} to "
+        f"{max(shares):.1f} %. Little of the forest changed meanwhile, so most of that range is the "
+        "price of using a model of one summer in another, with fewer or hazier looks: a change "
+        "smaller than this range must not be read from pixel counts."
     )
 
 

@@ -134,9 +134,7 @@ def measure(folds: Sequence[Path], seasons: Mapping[str, Path]) -> Validation:
         )
     return Validation(
         accuracy=_accuracy([read_map(folder / "canopy.tif") for folder in folds], folds[0]),
-        greenness=_greenness(
-            {name: seasons[f"{name}Q3"] for name in ("2017", "2018", "2019", "2020")}
-        ),
+        greenness=_greenness({year: seasons[f"{year}Q3"] for year in _SUMMERS}),
         trials=tuple(_trial(fold, folder) for fold, folder in enumerate(folds)),
         seasons=tuple(_season(name, seasons[name]) for name in sorted(seasons)),
     )

@@ -25,8 +25,9 @@ Field = npt.NDArray[np.float32]
 Kinds = npt.NDArray[np.uint8]
 
 _ROAD_HALF_M: Final = 19.0
-_OPEN_SHARE: Final = 0.03
-"""About this share of the tree classes is open woodland, canopy below 0.20."""
+_SLOPE_SCALING: Final = 0.2
+"""Mean slope falls as this power of the lattice step, found by sampling 20 to 320 m."""
+
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -79,7 +80,9 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
             name, 5_000.0, 80.0, 0.7
         )
 
-    slope = np.hypot(*terrain.slopes(lattice.step)) * np.float32(100)
+    # finer lattices see steeper ground: bring slopes (%) to those of a lattice of 160 m
+    scale = 100 * (lattice.step / 160) ** _SLOPE_SCALING
+    slope = np.hypot(*terrain.slopes(lattice.step)) * np.float32(scale)
     height = np.log1p(np.maximum(terrain.above, 0) / 40)
     town, road = _towns_and_roads(lattice, seed)
     ragged = noise("ragged", 1_200.0, 50.0, 0.66)

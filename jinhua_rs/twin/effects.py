@@ -144,7 +144,7 @@ def grown(age: float, *, canopy: float, years: float, floor: float = _CLEARED) -
     Examples
     --------
     >>> [round(grown(age, canopy=0.7, years=8), 2) for age in (0, 2, 4, 8, 30)]
-    [0.02, 0.17, 0.44, 0.67, 0.7]
+    [0.02, 0.15, 0.44, 0.67, 0.7]
     """
     rate = -np.log1p(-(0.95 ** (1 / 4))) / years
     return float(floor + (canopy - floor) * (1 - np.exp(-rate * age)) ** 4)

@@ -25,7 +25,7 @@ from jinhua_rs.twin.places import counties
 from jinhua_rs.twin.samples import misread, reference_sample, training_samples
 from jinhua_rs.twin.world import Kind, World
 from jinhua_rs.twin.zones import View, farmland, gardens, red_line, reserves, rivers, view
-from jinhua_rs.units import mu
+from jinhua_rs.units import M2_PER_MU, mu
 
 __all__ = [
     "SETTINGS",
@@ -72,6 +72,7 @@ def write(
     *,
     when: date,
     rng: np.random.Generator,
+    units: gpd.GeoDataFrame | None = None,
 ) -> gpd.GeoDataFrame:
     """
     Write all layers as they stand on a day, and return the parcels with their truth.
@@ -85,15 +86,17 @@ def write(
         Made if it is not there.
     when : date
         Nothing later is in the layers.
+    units : GeoDataFrame, optional
+        Counties that the layers cover; the nine of Jinhua if left out.
 
     Returns
     -------
     GeoDataFrame
         What :func:`parcels` gives; for ``truth.write``.
     """
-    units = counties()
-    city = outline(units)
-    seen = view(world, units)
+    covered = counties(units)
+    city = outline(covered)
+    seen = view(world, covered)
     fields, red = farmland(seen, city), red_line(seen, city)
     told = parcels(events, seen, fields, when=when, rng=rng)
     folder.mkdir(parents=True, exist_ok=True)
@@ -232,7 +235,7 @@ def parcels(
             "simulated": True,
             "event": table["event"],
             "duplicate_of": ["" if first < 0 else ids[first] for first in table["first"]],
-            "on_farmland_mu": np.round(mu(on_fields), 2),
+            "on_farmland_mu": np.round(on_fields / M2_PER_MU, 2),
         },
         geometry=table.geometry,
         crs=CRS,
@@ -243,7 +246,7 @@ def _shared(shapes: NDArray[np.object_], zones: NDArray[np.object_]) -> NDArray[
     """Area of each shape in zones that do not overlap, m², dims (shape,)."""
     shape, zone = shapely.STRtree(zones).query(shapes, predicate="intersects")
     areas = shapely.area(shapely.intersection(shapes[shape], zones[zone]))
-    return np.bincount(shape, weights=areas, minlength=len(shapes))
+    return np.bincount(shape, weights=areas, minlength=len(shapes)).astype("float64")
 
 
 def _planted(events: Sequence[Event], rng: np.random.Generator) -> pd.DataFrame:

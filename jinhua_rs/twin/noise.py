@@ -164,18 +164,25 @@ def valleys(x: Axis, y: Axis, span: tuple[float, float], seed: int, *, finest: f
     Branching valleys between rounded spurs: the zero lines of every octave are cut.
 
     Parameters as in :func:`fractal`. Each octave ``n`` multiplies the whole by
-    ``1 - a exp(-(n / 0.5)²)`` with ``a = 0.65 · 0.68^k``, so that small valleys run into
-    large ones and never climb across them.
+    ``1 - a exp(-(n / 0.5)²)`` with ``a = 0.68 · 0.58^k``, so that small valleys run into
+    large ones and never climb across them. An octave that is left out multiplies by its
+    expectation ``1 - a / 3`` (``n`` being about normal), so that the mean height does not
+    depend on ``finest``.
 
     Returns
     -------
     ndarray, float32, dims (y, x), unit 1
-        About 0 where large valleys meet, 1 on open spurs; median about 0.6.
+        About 0 where large valleys meet, 1 on open spurs; median about 0.5.
     """
+    kept = {k for k, _ in _octaves(*span, finest)}
     total = np.ones((y.size, x.size), np.float32)
-    for k, wavelength in _octaves(*span, finest):
-        octave = gradient(x, y, wavelength, seed + k)
-        total *= 1 - np.float32(0.65 * 0.68**k) * np.exp(-((octave / np.float32(0.5)) ** 2))
+    for k, wavelength in _octaves(*span, 0.0):
+        cut = np.float32(0.68 * 0.58**k)
+        if k in kept:
+            octave = gradient(x, y, wavelength, seed + k)
+            total *= 1 - cut * np.exp(-((octave / np.float32(0.5)) ** 2))
+        else:
+            total *= 1 - cut / 3
     return total
 
 

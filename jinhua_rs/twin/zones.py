@@ -116,19 +116,20 @@ def rivers(world: World, seen: View, city: BaseGeometry) -> gpd.GeoDataFrame:
     Centre lines of the eight river corridors, within a pixel (160 m) of the water.
 
     The world bends the sketched lines by noise; each vertex is put where the bent sketch
-    has it.
+    has it. Corridors that do not reach the city are left out.
     """
     lattice = lattice_under(*ground(seen.geobox), _STEP_M)
-    sketched = np.stack(bent(lattice, world.seed), axis=-1).reshape(-1, 2)
-    tree = KDTree(sketched)
-    lines = []
+    tree = KDTree(np.stack(bent(lattice, world.seed), axis=-1).reshape(-1, 2))
+    found = {}
     for name in CORRIDORS:
         drawn = shapely.segmentize(shapely.LineString(_sketch(name)), 0.3)
-        _, node = tree.query(shapely.get_coordinates(drawn))
-        row, col = np.unravel_index(node, (lattice.y.size, lattice.x.size))
-        found = shapely.LineString(np.stack([lattice.x[col], lattice.y[row]], axis=-1))
-        lines.append(found.simplify(_STEP_M / 2).intersection(city))
-    return gpd.GeoDataFrame({"name": CORRIDORS, "simulated": True}, geometry=lines, crs=CRS)
+        away_km, node = tree.query(shapely.get_coordinates(drawn))
+        row, col = np.unravel_index(node[away_km < _STEP_M / 1e3], (lattice.y.size, lattice.x.size))
+        if row.size > 1:
+            line = shapely.LineString(np.stack([lattice.x[col], lattice.y[row]], axis=-1))
+            found[name] = line.simplify(_STEP_M / 2).intersection(city)
+    table = gpd.GeoDataFrame({"name": list(found)}, geometry=list(found.values()), crs=CRS)
+    return table[~table.is_empty].assign(simulated=True)
 
 
 def _sketch(name: str) -> list[tuple[float, float]]:

@@ -55,7 +55,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, now: datetime) -> ReportDat
         scenes=SceneSummary.of(
             plan.inventory.decisions, catalog.REASONS, source=plan.inventory.profile, failed=failed
         ),
-        gates=_gates(plan, numbers.rows, failed),
+        gates=_gates(plan, numbers.rows, card, failed),
         targets=tuple(
             TargetLine(key=key, **target.model_dump())
             for key, target in plan.settings.targets.items()
@@ -99,7 +99,7 @@ def _units(plan: Plan) -> tuple[Unit, ...]:
     )
 
 
-def _gates(plan: Plan, rows: Rows, failed: int) -> tuple[Gate, ...]:
+def _gates(plan: Plan, rows: Rows, card: landcover.ModelCard, failed: int) -> tuple[Gate, ...]:
     gates, clear = plan.settings.gates, headline(plan, rows)["n_clear_share"]
     share = failed / len(plan.inventory.kept)
     return (
@@ -114,6 +114,12 @@ def _gates(plan: Plan, rows: Rows, failed: int) -> tuple[Gate, ...]:
             value=f"{share:.1%}",
             limit=f"≤ {gates.max_failed_assets:.0%}",
             passed=share <= gates.max_failed_assets,
+        ),
+        Gate(
+            name=Words("模型与本期同季", "Model of the same season"),
+            value=", ".join(card.periods),
+            limit=f"Q{plan.period.quarter}" if plan.period.quarter else "year",
+            passed=all(plan.period.comparable(Period.parse(text)) for text in card.periods),
         ),
     )
 
@@ -155,7 +161,7 @@ def _accuracy_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
 
 
 def _credits(plan: Plan) -> tuple[Words, ...]:
-    texts = [plan.inventory.attribution]
+    texts = [*plan.settings.report.credits, plan.inventory.attribution]
     if plan.settings.area.units is None:
         texts.append(regions.ATTRIBUTION)
     return tuple(Words(text, text) for text in texts if text)

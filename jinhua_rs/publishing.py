@@ -70,7 +70,8 @@ def publish(
     data = brief(plan, numbers, products.model, now)
     progress(f"{plan.period} report", 0, 1)
     _keep_former(plan)
-    paths = report.write(plan.folder / "report", data, report.draw(data, maps, plan.units))
+    pictures = report.draw(data, maps, plan.units, plan.settings.report.languages)
+    paths = report.write(plan.folder / "report", data, pictures)
     with store.whole(plan.folder / "indicators.csv") as part:
         schema.rows([*numbers.rows, *numbers.changes]).to_csv(part, index=False)
     store.write_json(plan.folder / "run.json", _receipt(products, baseline))

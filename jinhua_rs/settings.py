@@ -154,7 +154,8 @@ class Output(_Section):
 class Report(_Section):
     """How people are spoken to."""
 
-    language: Literal["zh", "en"] = "zh"
+    languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
+    """Languages in which figures are drawn."""
     """Language in which the report opens; it holds both."""
     area_name: str = "Jinhua"
     """Name of the whole area, English."""
@@ -164,6 +165,8 @@ class Report(_Section):
     """Printed on every page and file, e.g. the mark of simulated data."""
     label_zh: str = ""
     """The same mark in Chinese."""
+    credits: tuple[str, ...] = ()
+    """Sources that must be named beside every product, besides those the program knows."""
     simulated: bool = False
     """True for the twin: every product carries the mark."""
 
@@ -252,6 +255,8 @@ def load_settings(
     layers = (*_of_file(path), *_of_environment(variables), *_of_command_line(overrides or {}))
     merged: dict[str, dict[str, Any]] = {}
     sources: dict[str, str] = {}
+    for section in () if path is None else _read(path):
+        merged[section] = {}  # an empty table is meant: [targets] alone clears the targets
     for section, key, value, source in layers:
         merged.setdefault(section, {})[key] = value
         sources[f"{section}.{key}"] = source

@@ -99,7 +99,8 @@ def verify(folder: Path) -> int:
         raise IntegrityError(
             f"{folder}: {len(damaged)} damaged: {', '.join(damaged[:10])}; "
             "delete these and run the period again",
-            zh=f"{folder}：{len(damaged)} 项损坏：{'、'.join(damaged[:10])}；请删除后重新运行该时段",
+            zh=f"{folder}：{len(damaged)} 项损坏：{'、'.join(damaged[:10])}；"
+            "请删除后重新运行该时段",
         )
     return len((folder / store.SUMS).read_text(encoding="utf-8").splitlines())
 

@@ -1,14 +1,17 @@
 """Small worlds to test with: arrays one can check by eye, scenes and their files."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import rasterio
 import xarray as xr
 from pyproj import Transformer
 from rasterio.transform import from_origin
-from shapely.geometry import box
+from shapely.geometry import box, mapping
 
 from jinhua_rs.scene import Asset, Scene
 
@@ -71,3 +74,150 @@ def scene(
         assets=assets,
         provider="test",
     )
+
+
+SIDE = 128
+"""Pixels along a side of the little city."""
+FOREST, CROP = (300, 3500), (1000, 2500)
+"""Digital numbers (red, nir) of the two kinds of land in the little city."""
+
+
+def little_city(folder: Path, *, years=(2019, 2024), cloudy=(), lost=slice(40, 56)) -> Path:
+    """
+    Write a city of 1.28 km with planted truth, its scenes, and a configuration; return the latter.
+
+    The western half is forest; from 2024 on the columns ``lost`` of it are not. Three dates each
+    Q4; scenes carry the +1000 offset from 2022 on. ``cloudy`` years are all cloud.
+    """
+    rng = np.random.default_rng(7)
+    (folder / "items").mkdir(parents=True)
+    links = []
+    for year in years:
+        for day in (3, 13, 23):
+            item = _city_item(
+                folder, rng, year, day, forest=_forest(year, lost), cloudy=year in cloudy
+            )
+            (folder / "items" / f"{item['id']}.json").write_text(json.dumps(item))
+            links.append({"rel": "item", "href": f"./items/{item['id']}.json"})
+    catalog = {"type": "Catalog", "id": "little", "stac_version": "1.0.0", "description": "test"}
+    (folder / "catalog.json").write_text(json.dumps(catalog | {"links": links}))
+    _city_layers(folder, rng, lost)
+    config = folder / "jinhua.toml"
+    config.write_text(_CITY_CONFIG)
+    return config
+
+
+_CITY_CONFIG = """
+[area]
+units = "units.gpkg"
+tile_size = 64
+[time]
+baseline = "2019Q4"
+[stac]
+profile = "local"
+url = "./"
+[composite]
+bands = ["red", "nir"]
+buffer_m = 20
+[model]
+samples = "samples.gpkg"
+block_m = 200
+trees = 20
+[reference]
+file = "reference.gpkg"
+[run]
+workers = 1
+[output]
+root = "out"
+[report]
+area_name = "Little City"
+area_name_zh = "小城"
+simulated = true
+languages = ["zh"]
+"""
+
+
+def _forest(year, lost):
+    """Truth: forest in the western half, less what was lost before 2024."""
+    forest = np.zeros((SIDE, SIDE), bool)
+    forest[:, : SIDE // 2] = True
+    if year >= 2024:
+        forest[:, lost] = False
+    return forest
+
+
+def _city_item(folder, rng, year, day, *, forest, cloudy):
+    """Write one scene on the city's own grid, a little larger, and return its STAC item."""
+    rim = 8
+    name = f"S2A_T50RQT_{year}10{day:02d}T024000_L2A"
+    offset = 1000 if year >= 2022 else 0
+    land = np.pad(forest, rim, mode="edge")
+    numbers = {
+        band_name: np.where(land, wooded, open_) + rng.integers(-40, 40, land.shape) + offset
+        for band_name, wooded, open_ in zip(("red", "nir"), FOREST, CROP, strict=True)
+    }
+    scl = np.where(land, 4, 5)
+    if cloudy:
+        scl = np.full(land.shape, 9)
+    transform = from_origin(X0 - 10 * rim, Y0 + 10 * rim, 10, 10)
+    assets = {}
+    for asset, values in {**numbers, "scl": scl}.items():
+        path = folder / "scenes" / f"{name}.{asset}.tif"
+        path.parent.mkdir(exist_ok=True)
+        profile = {
+            "driver": "GTiff", "dtype": "uint8" if asset == "scl" else "uint16", "count": 1,
+            "crs": "EPSG:4549", "transform": transform, "nodata": 0,
+            "height": land.shape[0], "width": land.shape[1],
+        }  # fmt: skip
+        with rasterio.open(path, "w", **profile) as target:
+            target.write(values.astype(profile["dtype"]), 1)
+        facts = {} if asset == "scl" else {"scale": 1e-4, "offset": -offset * 1e-4}
+        assets[asset] = {"href": f"../scenes/{path.name}", "raster:bands": [facts]}
+    ground = box(X0 - 80, Y0 - 1360, X0 + 1360, Y0 + 80)
+    west, south, east, north = Transformer.from_crs(
+        "EPSG:4549", "EPSG:4326", always_xy=True
+    ).transform_bounds(*ground.bounds)
+    return {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": name,
+        "geometry": mapping(box(west, south, east, north)),
+        "bbox": [west, south, east, north],
+        "properties": {
+            "datetime": f"{year}-10-{day:02d}T02:40:00Z",
+            "platform": "sentinel-2a",
+            "eo:cloud_cover": 10.0,
+            "proj:epsg": 4549,
+            "grid:code": "MGRS-50RQT",
+            "s2:processing_baseline": "05.11" if offset else "02.13",
+            "s2:datatake_id": f"GS2A_{name}",
+        },
+        "links": [],
+        "assets": assets,
+    }
+
+
+def _city_layers(folder, rng, lost):
+    """Write the two counties, the training points and the reference panel."""
+    middle = Y0 - 5 * SIDE
+    halves = [box(X0, middle, X0 + 1280, Y0), box(X0, Y0 - 1280, X0 + 1280, middle)]
+    units = gpd.GeoDataFrame(
+        {"code": ["990001", "990002"], "name_zh": ["北县", "南县"]},
+        geometry=halves,
+        crs="EPSG:4549",
+    )
+    units.to_file(folder / "units.gpkg")
+    before, after = _forest(2019, lost), _forest(2024, lost)
+    rows, columns = rng.integers(0, SIDE, (2, 600))
+    points = gpd.points_from_xy(X0 + 10 * columns + 5, Y0 - 10 * rows - 5, crs="EPSG:4549")
+    canopy = np.where(before[rows, columns], 0.8, 0.05)
+    samples = gpd.GeoDataFrame(
+        {"class": np.where(canopy > 0.2, 1, 7), "canopy": canopy}, geometry=points
+    )
+    samples[:400].to_file(folder / "samples.gpkg")
+    panel = []
+    for period, truth in (("2019Q4", before), ("2024Q4", after)):
+        read = np.where(truth, 0.8, 0.05)[rows, columns][400:]
+        told = {"point": np.arange(200), "period": period, "canopy": read}
+        panel.append(gpd.GeoDataFrame(told, geometry=points[400:]))
+    pd.concat(panel).to_file(folder / "reference.gpkg")

@@ -224,9 +224,9 @@ def _summers(seasons: Sequence[Season]) -> str:
         return "No summer was published."
     return (
         f"Over {len(shares)} summers the mapped share runs from {min(shares):.1f} to "
-        f"{max(shares):.1f} %. Little of the forest changed meanwhile, so most of that range is the "
-        "price of using a model of one summer in another, with fewer or hazier looks: a change "
-        "smaller than this range must not be read from pixel counts."
+        f"{max(shares):.1f} %. Few pixels changed their greenness meanwhile (above), so most of "
+        "that range is the price of using the model of one summer in another, with fewer or hazier "
+        "looks: no change smaller than this may be read from pixel counts."
     )
 
 

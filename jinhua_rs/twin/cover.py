@@ -29,7 +29,6 @@ _SLOPE_SCALING: Final = 0.2
 """Mean slope falls as this power of the lattice step, found by sampling 20 to 320 m."""
 
 
-
 @dataclass(frozen=True, eq=False, slots=True)
 class Scores:
     """

@@ -124,7 +124,9 @@ def rivers(world: World, seen: View, city: BaseGeometry) -> gpd.GeoDataFrame:
     for name in CORRIDORS:
         drawn = shapely.segmentize(shapely.LineString(_sketch(name)), 0.3)
         away_km, node = tree.query(shapely.get_coordinates(drawn))
-        row, col = np.unravel_index(node[away_km < _STEP_M / 1e3], (lattice.y.size, lattice.x.size))
+        row, col = np.unravel_index(
+            np.asarray(node)[away_km < _STEP_M / 1e3], (lattice.y.size, lattice.x.size)
+        )
         if row.size > 1:
             line = shapely.LineString(np.stack([lattice.x[col], lattice.y[row]], axis=-1))
             found[name] = line.simplify(_STEP_M / 2).intersection(city)

@@ -1,0 +1,267 @@
+"""The whole path on a little city with planted truth, and every way in which it may go wrong."""
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import sys
+import time
+
+import pandas as pd
+import pytest
+import rasterio
+from builders import little_city
+
+from jinhua_rs import cli, store
+
+
+@pytest.fixture
+def jinhua(capsys, monkeypatch, tmp_path):
+    """Call the command line; return exit code, standard output and standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["jinhua-rs", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return ended.value.code or 0, said.out, said.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """A little city with its baseline and its current period published."""
+    folder = tmp_path_factory.mktemp("city")
+    config = little_city(folder)
+    for period in ("2019Q4", "2024Q4"):
+        process = multiprocessing.get_context("spawn").Process(target=_run, args=(period, config))
+        process.start()
+        process.join()
+        assert process.exitcode == 0
+    return config
+
+
+def _run(period, config, *more):
+    sys.argv = ["jinhua-rs", "run", period, "--config", str(config), *more]
+    cli.main()
+
+
+def folder_of(config, period="2024Q4"):
+    return config.parent / "out" / period
+
+
+def test_the_planted_truth_comes_out(published):
+    rows = pd.read_csv(folder_of(published) / "indicators.csv", dtype={"unit": str})
+    value = rows.set_index(["unit", "indicator"])["value"]
+    low, high = (rows.set_index(["unit", "indicator"])[edge] for edge in ("low", "high"))
+
+    assert set(rows["unit"]) == {"990000", "990001", "990002"}
+    for unit in ("990000", "990001", "990002"):
+        assert low[unit, "tree_cover_share"] <= 37.5 <= high[unit, "tree_cover_share"]
+        assert value[unit, "tree_cover_share_mapped"] == pytest.approx(37.5, abs=1.0)
+        assert low[unit, "tree_cover_change"] <= -12.5 <= high[unit, "tree_cover_change"]
+    assert value["990000", "loss_area_mapped"] == pytest.approx(20.48, abs=1.0)
+    assert value["990000", "gain_area_mapped"] == pytest.approx(0, abs=0.5)
+    assert (rows["n_clear_share"] > 0.99).all()
+
+
+def test_every_product_is_there_labelled_and_whole(published, jinhua):
+    folder = folder_of(published)
+    for name in ("forest", "canopy", "ndvi", "landcover", "n_clear", "change"):
+        with rasterio.open(folder / f"{name}.tif") as source:
+            assert source.tags()["label"] == "SIMULATED 模拟数据"
+            assert source.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+    page = (folder / "report" / "report.html").read_text()
+    assert "模拟数据" in page
+    assert "遥感监测森林（林木）覆盖率" in page
+    assert not re.search(r'(src|href)="https?:', page)
+    code, out, _ = jinhua("verify", "2024Q4", "--config", published)
+    assert code == 0
+    assert "完好" in out
+
+
+def test_a_second_run_makes_nothing_anew_and_gives_equal_numbers(published, jinhua):
+    folder = folder_of(published)
+    tiles = sorted(folder.glob("tiles/*/*.zarr.json"))
+    before = [(path.stat().st_mtime_ns, path.read_bytes()) for path in tiles]
+    table = (folder / "indicators.csv").read_bytes()
+
+    code, _, _ = jinhua("run", "2024Q4", "--config", published)
+
+    assert code == 0
+    assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in tiles] == before
+    assert (
+        folder / "indicators.csv"
+    ).read_bytes() == table or "tree_cover_change" in table.decode()
+
+
+def test_damage_is_found_and_named(published, jinhua, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(published.parent, copy)
+    target = copy / "out" / "2024Q4" / "forest.tif"
+    data = bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    target.write_bytes(data)
+
+    code, _, err = jinhua("verify", "2024Q4", "--config", copy / "jinhua.toml")
+
+    assert code == 5
+    assert "forest.tif" in err
+
+
+def test_status_and_plan_speak_to_machines(published, jinhua):
+    code, out, _ = jinhua("--json", "status", "2024Q4", "--config", published)
+    state = json.loads(out)
+    assert code == 0
+    assert state["state"] == "published"
+    assert state["finished"]["composite"] == state["tiles"]
+
+    code, out, _ = jinhua("--json", "plan", "2024年第四季度", "--config", published)
+    assert code == 0
+    assert json.loads(out)["cost"]["scenes"] == 3
+
+
+def test_one_county_alone(published, jinhua):
+    code, out, _ = jinhua("run", "2024Q4", "--county", "北县", "--config", published)
+
+    assert code == 0
+    assert "北县" in out
+    rows = pd.read_csv(
+        folder_of(published, "2024Q4.990001") / "indicators.csv", dtype={"unit": str}
+    )
+    assert set(rows["unit"]) == {"990001"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["run", "2024Q9"], 2, "2024Q9"),
+        (["run", "2024Q4", "--county", "东县"], 2, "东县"),
+        (["run", "2023Q4"], 3, "2023"),
+        (["report", "2023Q4"], 3, "尚未完成"),
+        (["verify", "2023Q4"], 5, "SHA256SUMS"),
+    ],
+)
+def test_what_is_not_there_is_said(published, jinhua, arguments, code, words):
+    got, _, err = jinhua(*arguments, "--config", published)
+
+    assert got == code
+    assert words in err
+    assert "Traceback" not in err
+
+
+def change_config(config, old, new):
+    text = config.read_text()
+    assert old in text
+    config.write_text(text.replace(old, new))
+
+
+def test_an_unknown_key_is_refused(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    change_config(config, "tile_size = 64", "tile_sise = 64")
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 2
+    assert "area.tile_size" in err
+
+
+def test_an_all_cloud_quarter_invents_nothing(tmp_path, jinhua):
+    config = little_city(tmp_path / "city", cloudy=(2024,))
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 3
+    assert "数据不足" in err
+    assert not (folder_of(config) / "indicators.csv").exists()
+    assert not (folder_of(config) / "report").exists()
+
+
+def test_a_scene_without_scene_classes_is_dropped_not_used_unmasked(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    for path in (config.parent / "items").glob("*2024*.json"):
+        item = json.loads(path.read_text())
+        del item["assets"]["scl"]
+        path.write_text(json.dumps(item))
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 3
+    assert not (folder_of(config) / "indicators.csv").exists()
+    assert "残缺" in err
+
+
+def test_a_wrong_crs_stops_at_the_gate(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    for path in (config.parent / "items").glob("*2024*.json"):
+        path.write_text(path.read_text().replace('"proj:epsg": 4549', '"proj:epsg": 32650'))
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 4
+    assert "ledger.jsonl" in err
+    assert "CRS" in (folder_of(config) / "ledger.jsonl").read_text()
+
+
+@pytest.mark.parametrize("limit", ["0.02", "0.5"])
+def test_a_cut_file_is_listed_and_counted_against_the_gate(tmp_path, jinhua, limit):
+    config = little_city(tmp_path / "city")
+    config.write_text(config.read_text() + f"[gates]\nmax_failed_assets = {limit}\n")
+    path = next((config.parent / "scenes").glob("*20241013*.nir.tif"))
+    path.write_bytes(path.read_bytes()[:20_000])
+
+    code, _, _ = jinhua("run", "2024Q4", "--config", config)
+
+    ledger = (folder_of(config) / "ledger.jsonl").read_text()
+    assert '"state": "failed"' in ledger
+    if limit == "0.02":
+        assert code == 4
+        assert not (folder_of(config) / "indicators.csv").exists()
+    else:
+        assert code == 0
+        with rasterio.open(folder_of(config) / "n_clear.tif") as source:
+            assert source.read(1).max() == 2
+
+
+def test_an_unwritable_output_is_said_before_anything_is_computed(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    (config.parent / "out").write_text("a file where a folder should be")
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 2
+    assert "[output] root" in err
+
+
+def test_no_model_is_said(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    change_config(config, 'samples = "samples.gpkg"', "")
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 2
+    assert "[model]" in err
+
+
+def test_a_second_run_of_the_same_period_is_refused(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    with store.locked(folder_of(config)):
+        process = multiprocessing.get_context("spawn").Process(target=_run, args=("2024Q4", config))
+        process.start()
+        process.join()
+    assert process.exitcode == 75
+
+
+def test_killed_anywhere_a_rerun_gives_the_same_bytes(tmp_path, published):
+    """SIGKILL at several moments; the rerun ends in the bytes of an undisturbed run."""
+    config = little_city(tmp_path / "city")
+    context = multiprocessing.get_context("spawn")
+    for moment in (2.5, 4.0, 5.0, 6.0):
+        process = context.Process(target=_run, args=("2024Q4", config))
+        process.start()
+        time.sleep(moment)
+        if process.is_alive():
+            os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    process = context.Process(target=_run, args=("2024Q4", config))
+    process.start()
+    process.join()
+
+    assert process.exitcode == 0
+    ours, theirs = folder_of(config), folder_of(published)
+    for path in sorted(theirs.glob("tiles/*/*.zarr")):
+        assert store.digest(ours / path.relative_to(theirs)) == store.digest(path)
+    assert (ours / "indicators.csv").read_bytes() == (theirs / "indicators.csv").read_bytes()
+    assert not list(ours.rglob("*.part"))

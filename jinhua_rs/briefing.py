@@ -76,7 +76,8 @@ def headline(plan: Plan, rows: Rows) -> dict[str, Any]:
 
 def _city_first(plan: Plan) -> pd.DataFrame:
     order = plan.units["level"].map(regions.LEVELS.index)
-    return plan.units.assign(order=order).sort_values("order", kind="stable")
+    ordered: pd.DataFrame = plan.units.assign(order=order).sort_values("order", kind="stable")
+    return ordered
 
 
 def _area(plan: Plan) -> Words:

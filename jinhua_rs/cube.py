@@ -1,5 +1,6 @@
 """From scenes to lazy reflectance on one grid: the only room that reads imagery."""
 
+import logging
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -19,6 +20,9 @@ from jinhua_rs.scene import BANDS, Asset, Scene
 from jinhua_rs.schema import described
 
 __all__ = ["broken_assets", "inspect", "load", "reading"]
+
+# odc-loader logs every failed read; here each ends as an exception and a ledger line instead.
+logging.getLogger("odc.loader").setLevel(logging.CRITICAL)
 
 _NATIVE = {band.name: band.resolution for band in BANDS}
 _MAGIC = {

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -82,7 +82,7 @@ class Plan:
         """The tiles that share ground with the area."""
         return self.settings.grid.tiles(self.outline)
 
-    def scenes_of(self, tile: Tile, without: Sequence[str] = ()) -> tuple[Scene, ...]:
+    def scenes_of(self, tile: Tile, without: Collection[str] = ()) -> tuple[Scene, ...]:
         """Kept scenes whose footprint meets a tile, but for the ids in ``without``."""
         ground = tile.geobox.geographic_extent.geom
         return tuple(
@@ -91,7 +91,7 @@ class Plan:
             if scene.id not in without and scene.footprint.intersects(ground)
         )
 
-    def composite_key(self, tile: Tile, without: Sequence[str] = ()) -> str:
+    def composite_key(self, tile: Tile, without: Collection[str] = ()) -> str:
         """Hash of everything the composite of a tile is made from."""
         scenes = [_facts(scene) for scene in self.scenes_of(tile, without)]
         settings = self.settings.composite.model_dump(mode="json")
@@ -105,14 +105,20 @@ class Plan:
     @cached_property
     def run_id(self) -> str:
         """Hash of the inputs of the period; never of the clock or of where files lie."""
-        settings = self.settings.model_dump(mode="json", exclude={"output", "run", "stac"})
+        options, model = self.settings.model_dump(mode="json"), self.settings.model
+        layers = (model.file, model.samples, self.settings.reference.file)
         return fingerprint(
             {
                 "code": __version__,
                 "period": str(self.period),
-                "units": sorted(self.units.index),
+                "units": sorted(
+                    (str(code), shape.wkt) for code, shape in self.units.geometry.items()
+                ),
                 "scenes": [_facts(scene) for scene in self.inventory.kept],
-                "settings": {k: v for k, v in settings.items() if k not in {"model", "reference"}},
+                "layers": [_content(path) for path in layers],
+                "area": options["area"] | {"units": None},
+                "model": options["model"] | {"file": None, "samples": None},
+                "settings": {name: options[name] for name in _DECISIVE},
             }
         )
 
@@ -120,6 +126,15 @@ class Plan:
     def label(self) -> str:
         """Mark that every product of simulated data carries; empty otherwise."""
         return "SIMULATED 模拟数据" if self.settings.report.simulated else ""
+
+
+_DECISIVE = ("time", "composite", "gates", "targets", "report")
+"""Sections of the settings that change what a period says, beside those that name layers."""
+
+
+def _content(path: Path | None) -> str:
+    """Digest of a layer that the settings name; empty where there is none."""
+    return store.digest(path) if path is not None and path.exists() else ""
 
 
 def _facts(scene: Scene) -> tuple[str, int, str]:

@@ -78,7 +78,8 @@ def _kind(fact: Mapping[str, Any]) -> str:
     if "enum" in fact:
         return " or ".join(f'`"{word}"`' for word in fact["enum"])
     if fact["type"] == "array":
-        return f"list of {_kind(fact['items'])}s"
+        one = _kind(fact["items"])
+        return f"list of {one}" if "enum" in fact["items"] else f"list of {one}s"
     words = {"string": "text", "boolean": "true or false", "integer": "whole number"}
     plain = "path" if fact.get("format") == "path" else words.get(fact["type"], fact["type"])
     limits = " and ".join(f"{sign} {fact[key]:g}" for key, sign in _LIMITS.items() if key in fact)

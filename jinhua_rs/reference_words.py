@@ -63,11 +63,12 @@ KEYS: Mapping[str, str] = {
     "run.workers": "工作进程数；0 为每核一个，1 在本进程内运行",
     "run.memory_gib": "每个工作进程的内存上限，GiB",
     "output.root": "成果根目录，每个时段一个子目录",
-    "report.language": "报告打开时的语言；两种语言都在其中",
+    "report.languages": "图件所用语言",
     "report.area_name": "全域英文名称",
     "report.area_name_zh": "全域中文名称",
     "report.label": "印在每页和每个文件上的标记（英文），如模拟数据标记",
     "report.label_zh": "同一标记（中文）",
+    "report.credits": "除程序已知者外，须随成果署名的数据来源",
     "report.simulated": "模拟数据为 true：所有成果均带标记",
 }
 """Chinese meaning of each key of the configuration."""

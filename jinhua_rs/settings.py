@@ -156,7 +156,6 @@ class Report(_Section):
 
     languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
     """Languages in which figures are drawn."""
-    """Language in which the report opens; it holds both."""
     area_name: str = "Jinhua"
     """Name of the whole area, English."""
     area_name_zh: str = "金华市"

@@ -87,7 +87,7 @@ def pool(workers: int, memory_gib: float) -> Iterator[Pool]:
     with (
         LocalCluster(
             n_workers=workers, threads_per_worker=1, memory_limit=f"{memory_gib}GiB",
-            host="127.0.0.1", dashboard_address=None, silence_logs=logging.ERROR,
+            host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR,
         ) as cluster,
         Client(cluster) as client,
     ):  # fmt: skip

@@ -93,7 +93,8 @@ def verify(folder: Path) -> int:
     damaged = store.verify_sums(folder)
     if not damaged:
         table = pd.read_csv(folder / "indicators.csv", dtype={"unit": str, "period": str})
-        schema.rows(table.to_dict("records"))
+        records = table.to_dict("records")
+        schema.rows([{str(name): value for name, value in one.items()} for one in records])
         damaged = [name for name in map(_wrong_map, sorted(folder.glob("*.tif"))) if name]
     if damaged:
         raise IntegrityError(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -157,6 +158,7 @@ def train(table: pd.DataFrame, feature_names: Sequence[str], options: TrainOptio
 
 
 _NONE = (None, None)
+Forest = TypeVar("Forest", RandomForestClassifier, RandomForestRegressor)
 
 
 def _classes(
@@ -167,7 +169,7 @@ def _classes(
         max_depth=options.depth,
         min_samples_leaf=options.leaf,
         class_weight="balanced_subsample",
-        n_jobs=1,
+        n_jobs=-1,
         random_state=options.seed,
     )
     truth = samples.label.astype(np.int64)
@@ -175,7 +177,7 @@ def _classes(
     fold = assign_folds(blocks, truth, seed=options.seed)
     predicted = held_out(forest, samples.features, truth, fold).astype(np.int64)
     test = score_classes(truth, predicted, blocks, fold, side_m=options.block_m)
-    return forest.fit(samples.features, truth), test
+    return _grown(forest.fit(samples.features, truth)), test
 
 
 def _canopy(samples: Samples, options: TrainOptions) -> tuple[RandomForestRegressor, CanopyTest]:
@@ -183,7 +185,8 @@ def _canopy(samples: Samples, options: TrainOptions) -> tuple[RandomForestRegres
         n_estimators=options.trees,
         max_depth=options.depth,
         min_samples_leaf=options.leaf,
-        n_jobs=1,
+        max_features=1 / 3,
+        n_jobs=-1,
         random_state=options.seed,
     )
     truth = samples.label.astype(np.float64)
@@ -191,7 +194,13 @@ def _canopy(samples: Samples, options: TrainOptions) -> tuple[RandomForestRegres
     fold = assign_folds(blocks)
     predicted = held_out(forest, samples.features, truth, fold).astype(np.float64)
     test = score_canopy(truth, predicted, blocks, fold, side_m=options.block_m)
-    return forest.fit(samples.features, truth), test
+    return _grown(forest.fit(samples.features, truth)), test
+
+
+def _grown(forest: Forest) -> Forest:
+    """Return a forest that was grown on all cores, set to predict on one: workers share them."""
+    forest.set_params(n_jobs=1)
+    return forest
 
 
 def _features(names: Sequence[str], options: TrainOptions) -> tuple[Feature, ...]:

@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-from shapely import Polygon, box
+from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.regions import load_units, outline, select
@@ -32,6 +32,7 @@ Progress = Callable[[int, int, str], None]
 _Jobs = Sequence[tuple[str, Callable[[], None]]]
 
 _WORK = ".work"
+_COARSELY_M = 200.0
 _README = """\
 # SIMULATED Jinhua · 模拟金华
 
@@ -136,13 +137,11 @@ def build(
     return folder / "catalog.json"
 
 
-def _wanted(spec: TwinSpec) -> Polygon:
-    """Rectangle around the city or the county, in the CRS of the units."""
+def _wanted(spec: TwinSpec) -> BaseGeometry:
+    """Outline of the city or the county with a margin, in the CRS of the units."""
     units = load_units(Area())
     area = outline(units) if spec.unit is None else select(units, spec.unit).geometry.iloc[0]
-    left, bottom, right, top = area.bounds
-    margin = spec.buffer_m
-    return box(left - margin, bottom - margin, right + margin, top + margin)
+    return area.simplify(_COARSELY_M).buffer(spec.buffer_m).simplify(_COARSELY_M)
 
 
 def _tasks(painter: Painter, spec: TwinSpec) -> list[_Task]:

@@ -18,7 +18,20 @@ from jinhua_rs.twin.effects import Event, course
 from jinhua_rs.twin.orbits import SWATH_CRS, MgrsTile
 from jinhua_rs.twin.world import World, state_of, supersample
 
-__all__ = ["SAMPLES", "Ground", "Plot", "Window", "lay", "pieces", "plots", "reprojected", "window"]
+__all__ = [
+    "SAMPLES",
+    "Ground",
+    "Plot",
+    "Window",
+    "finer",
+    "lay",
+    "pieces",
+    "plots",
+    "reprojected",
+    "shared",
+    "window",
+    "within",
+]
 
 SAMPLES = 2
 """Each fine pixel is a mixture of ``SAMPLES`` x ``SAMPLES`` points."""
@@ -43,8 +56,13 @@ def window(tile: MgrsTile, resolution: float, wanted: BaseGeometry) -> Window | 
     ``wanted`` is in ``SWATH_CRS``; ``None`` where it does not reach the tile.
     """
     grid = tile.grids(resolution)[20]
-    part = reprojected(wanted, SWATH_CRS, str(grid.crs)).intersection(grid.extent.geom)
-    if part.area < _LEAST_PIXELS * (2 * resolution) ** 2:
+    return _fitting(grid, reprojected(wanted, SWATH_CRS, str(grid.crs)))
+
+
+def _fitting(grid: GeoBox, outline: BaseGeometry) -> Window | None:
+    """Rows and columns that hold what of an outline lies on a grid, both in its CRS."""
+    part = outline.intersection(grid.extent.geom)
+    if part.area < _LEAST_PIXELS * grid.resolution.x**2:
         return None
     west, south, east, north = part.bounds
     (left, bottom), (right, top) = (
@@ -52,8 +70,6 @@ def window(tile: MgrsTile, resolution: float, wanted: BaseGeometry) -> Window | 
     )
     rows = slice(max(0, int(top)), min(grid.shape.y, int(np.ceil(bottom))))
     columns = slice(max(0, int(left)), min(grid.shape.x, int(np.ceil(right))))
-    if rows.start >= rows.stop or columns.start >= columns.stop:
-        return None
     return rows, columns
 
 
@@ -69,8 +85,7 @@ class Plot:
     @property
     def fine(self) -> GeoBox:
         """Pixel grid of the strip."""
-        rows, columns = (slice(2 * part.start, 2 * part.stop) for part in self.window)
-        return self.tile.grids(self.resolution)[10][rows, columns]
+        return self.tile.grids(self.resolution)[10][finer(self.window, 2)]
 
     @property
     def name(self) -> str:
@@ -101,17 +116,21 @@ class Ground:
 def plots(
     tile: MgrsTile, resolution: float, wanted: BaseGeometry, folder: Path
 ) -> tuple[Plot, ...]:
-    """Cut the wanted ground of a tile into strips of a few hundred thousand pixels."""
-    found = window(tile, resolution, wanted)
+    """Cut the wanted ground of a tile into strips, each only as wide as it is wanted."""
+    grid = tile.grids(resolution)[20]
+    outline = reprojected(wanted, SWATH_CRS, str(grid.crs))
+    found = _fitting(grid, outline)
     if found is None:
         return ()
     rows, columns = found
     height = max(1, _STRIP_PIXELS // (4 * (columns.stop - columns.start)))
-    starts = range(rows.start, rows.stop, height)
-    return tuple(
-        Plot(tile, resolution, (slice(start, min(start + height, rows.stop)), columns), folder)
-        for start in starts
-    )
+    strips = []
+    for start in range(rows.start, rows.stop, height):
+        here = slice(start, min(start + height, rows.stop))
+        fit = _fitting(grid[here, :], outline)
+        if fit is not None:
+            strips.append(Plot(tile, resolution, (here, fit[1]), folder))
+    return tuple(strips)
 
 
 def lay(world: World, events: Sequence[Event], days: Sequence[date], plot: Plot) -> None:
@@ -142,22 +161,17 @@ def lay(world: World, events: Sequence[Event], days: Sequence[date], plot: Plot)
 
 
 def pieces(strips: Sequence[Plot], wanted: Window, day: date) -> Iterator[Ground]:
-    """Read the ground of a window on a day, strip by strip."""
-    rows, columns = wanted
+    """Read the ground of a window on a day, strip by strip; there may be gaps between them."""
     for plot in strips:
-        first, last = max(rows.start, plot.window[0].start), min(rows.stop, plot.window[0].stop)
-        if first < last:
-            yield _read(plot, (slice(first, last), columns), day)
+        part = shared(plot.window, wanted)
+        if part is not None:
+            yield _read(plot, part, day)
 
 
 def _read(plot: Plot, part: Window, day: date) -> Ground:
     """Cut a piece out of a strip, as it is on a day."""
-    cut = [
-        slice(inner.start - outer.start, inner.stop - outer.start)
-        for inner, outer in zip(part, plot.window, strict=True)
-    ]
-    pixels = tuple(slice(2 * one.start, 2 * one.stop) for one in cut)
-    points = tuple(slice(SAMPLES * one.start, SAMPLES * one.stop) for one in pixels)
+    pixels = finer(within(part, plot.window), 2)
+    points = finer(pixels, SAMPLES)
     fine = plot.fine[pixels]
     samples = supersample(fine, SAMPLES)
     with np.load(plot.file) as kept:
@@ -169,3 +183,25 @@ def _read(plot: Plot, part: Window, day: date) -> Ground:
             {name: (("y", "x"), kept[name][pixels]) for name in _LAYERS}, coords=xr_coords(fine)
         )
     return Ground(part, samples, state, terrain)
+
+
+def shared(one: Window, other: Window) -> Window | None:
+    """Rows and columns that are in both of two windows; ``None`` where there are none."""
+    rows, columns = (
+        slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(one, other, strict=True)
+    )
+    return (rows, columns) if rows.start < rows.stop and columns.start < columns.stop else None
+
+
+def within(inner: Window, outer: Window) -> Window:
+    """Place of a window counted from the corner of another that holds it."""
+    rows, columns = (
+        slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, outer, strict=True)
+    )
+    return rows, columns
+
+
+def finer(coarse: Window, times: int) -> Window:
+    """Return the same window on a grid ``times`` as fine."""
+    rows, columns = (slice(times * part.start, times * part.stop) for part in coarse)
+    return rows, columns

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 import shapely
-from shapely import Polygon
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import NoDataError
@@ -16,7 +15,17 @@ from jinhua_rs.twin import light, spectra
 from jinhua_rs.twin.items import Seen
 from jinhua_rs.twin.lattice import ground
 from jinhua_rs.twin.orbits import SWATH_CRS, Acquisition, MgrsTile
-from jinhua_rs.twin.plots import Ground, Plot, Window, pieces, reprojected, window
+from jinhua_rs.twin.plots import (
+    Ground,
+    Plot,
+    Window,
+    finer,
+    pieces,
+    reprojected,
+    shared,
+    window,
+    within,
+)
 from jinhua_rs.twin.scl import Confusion, MaskFaults, classify, cloud_cut, confusion
 from jinhua_rs.twin.sky import Floats, Overcast, Sky, cover, veil
 
@@ -67,7 +76,7 @@ class Painter:
 
     Attributes
     ----------
-    wanted : Polygon
+    wanted : BaseGeometry
         Where pixels are wanted, ``SWATH_CRS``.
     seed : int
         Of ground, weather and noise.
@@ -79,7 +88,7 @@ class Painter:
         How wrong the scene classification is.
     """
 
-    wanted: Polygon
+    wanted: BaseGeometry
     seed: int
     resolution: float
     cloudiness: float = 1.0
@@ -130,12 +139,13 @@ class Painter:
         sky = self.sky(acquisition)
         overcast = sky.over(x, y)
         digits, plain = self._bands(acquisition, tile, strips, part, overcast)
+        observed &= np.isfinite(plain["nir"])
         for values in plain.values():
             values[~observed] = np.nan
         cut = cloud_cut(sky.frame, self.faults, self._rng(acquisition, 2))
         classes = classify(plain, overcast, sky.patches(x, y), cut, self.faults)
         seen = Seen(
-            footprint=self._footprint(acquisition, tile, part),
+            footprint=self._footprint(acquisition, tile, strips, part),
             counts=_counts(classes),
             nodata=1 - observed.sum() / np.prod(tile.grids(self.resolution)[20].shape),
             sun=sky.sun,
@@ -158,23 +168,22 @@ class Painter:
             for band in BANDS
             if band.wavelength
         }
-        plain = {name: np.zeros(shape, "float32") for name in _CLASSIFIED_BY}
+        plain = {name: np.full(shape, np.nan, "float32") for name in _CLASSIFIED_BY}
         fine = overcast.doubled()
         rng = self._rng(acquisition, 3, tile.epsg, int(tile.top))
         for piece in pieces(strips, part, moment(acquisition).date()):
             surface = self._surface(piece, acquisition)
-            first = piece.window[0].start - part[0].start
-            rows = slice(first, first + piece.window[0].stop - piece.window[0].start)
-            doubled = slice(2 * rows.start, 2 * rows.stop)
+            at = within(piece.window, part)
+            doubled = finer(at, 2)
             for name, values in surface.items():
                 if digits[name].shape == shape:
-                    seen = veil(name, _halved(values), overcast.rows(rows))
-                    digits[name][rows] = _digits(seen, rng)
+                    seen = veil(name, _halved(values), overcast.part(at))
+                    digits[name][at] = _digits(seen, rng)
                 else:
-                    seen = veil(name, values, fine.rows(doubled))
+                    seen = veil(name, values, fine.part(doubled))
                     digits[name][doubled] = _digits(seen, rng)
                 if name in plain:
-                    plain[name][rows] = _halved(values)
+                    plain[name][at] = _halved(values)
         return digits, plain
 
     def _surface(self, piece: Ground, acquisition: Acquisition) -> dict[str, Floats]:
@@ -187,10 +196,14 @@ class Painter:
         _, bottom, _, top = self.wanted.bounds
         return self.wanted.intersection(acquisition.orbit.outline(bottom, top))
 
-    def _footprint(self, acquisition: Acquisition, tile: MgrsTile, part: Window) -> BaseGeometry:
+    def _footprint(
+        self, acquisition: Acquisition, tile: MgrsTile, strips: Sequence[Plot], part: Window
+    ) -> BaseGeometry:
         """Outline of what is painted, in longitude and latitude, without the swath's outside."""
-        grid = tile.grids(self.resolution)[20][part]
-        painted = reprojected(grid.extent.geom, str(grid.crs), SWATH_CRS)
+        parts = [shared(plot.window, part) for plot in strips]
+        grid = tile.grids(self.resolution)[20]
+        outlines = [grid[one].extent.geom for one in parts if one is not None]
+        painted = reprojected(shapely.union_all(outlines), str(grid.crs), SWATH_CRS)
         _, bottom, _, top = painted.bounds
         painted = painted.intersection(acquisition.orbit.outline(bottom, top))
         outline = reprojected(painted, SWATH_CRS, "EPSG:4326")

@@ -63,7 +63,7 @@ class MaskFaults:
     cloud shadow that is overlooked, ``unclassified`` of clear ground given class 7.
     """
 
-    cloud_omission: float = 0.13
+    cloud_omission: float = 0.15
     cloud_commission: float = 0.04
     shadow_omission: float = 0.30
     unclassified: float = 0.02
@@ -140,7 +140,7 @@ def classify(
     glare = surface["blue"] + surface["red"] + np.float32(_GLARE_BLUR) * patches
     classes[_worst(glare, clear, faults.cloud_commission)] = SceneClass.CLOUD_MEDIUM
     seen = overcast.opacity + np.float32(_CLOUD_BLUR) * patches >= cloud
-    seen &= overcast.opacity > 0.12
+    seen &= overcast.opacity > 0.15
     classes[seen] = SceneClass.CLOUD_MEDIUM
     classes[seen & (overcast.opacity >= _CERTAIN)] = SceneClass.CLOUD_HIGH
     classes[seen & (overcast.thin > 0.7 * overcast.opacity)] = SceneClass.CIRRUS
@@ -163,7 +163,7 @@ def _ground(surface: Mapping[str, Floats]) -> Classes:
         ndwi = (green - nir) / (green + nir)
     classes = np.full(nir.shape, SceneClass.BARE, "uint8")
     classes[ndvi > 0.35] = SceneClass.VEGETATION
-    classes[(nir < 0.11) & (surface["swir16"] < 0.06)] = SceneClass.DARK
+    classes[(nir < 0.15) & (surface["swir16"] < 0.08)] = SceneClass.DARK
     classes[(ndwi > 0.05) & (surface["swir16"] < 0.08)] = SceneClass.WATER
     return classes
 

@@ -62,7 +62,7 @@ class Layer:
     ``waves`` are the longest and the shortest (m) of the fractal, each half as long as the one
     before and ``gain`` as strong; it is drawn out ``stretch`` times along ``heading`` (radians,
     anticlockwise from east). ``softness`` is the rise of the fractal over which opacity goes
-    from 0 to ``opaque``; ``height`` (m above ground) throws the shadow.
+    from 0 to ``opaque``; ``height`` (m above ground) throws the shadow, ``shade`` times as deep.
     """
 
     waves: tuple[float, float]
@@ -70,6 +70,7 @@ class Layer:
     softness: float
     opaque: float
     height: float
+    shade: float = 1.0
     stretch: float = 1.0
     heading: float = 0.0
 
@@ -81,9 +82,11 @@ class Layer:
 
 _CUMULUS = Layer((9_600, 150), 0.62, softness=0.55, opaque=0.97, height=1_400)
 _STRATUS = Layer((76_800, 300), 0.58, softness=0.50, opaque=0.97, height=2_200)
-_CIRRUS = Layer((20_000, 1_250), 0.60, softness=1.6, opaque=0.45, height=9_000, stretch=4.0)
+_CIRRUS = Layer(
+    (20_000, 1_250), 0.60, softness=1.6, opaque=0.45, height=9_000, shade=0.4, stretch=4.0
+)
 _HAZE = Layer((96_000, 12_000), 0.50, softness=4.0, opaque=1.0, height=0)
-_PATCHES = Layer((1_600, 200), 0.80, softness=1.0, opaque=1.0, height=0)
+_PATCHES = Layer((3_200, 400), 0.70, softness=1.0, opaque=1.0, height=0)
 
 
 def cover(rng: np.random.Generator, month: int, cloudiness: float) -> float:
@@ -139,8 +142,8 @@ class Overcast:
         """Neither cloud nor shadow in truth."""
         return np.asarray((self.shadow < TRUE_SHADOW) & ~self.cloud)
 
-    def rows(self, part: slice) -> Self:
-        """Return some rows of it."""
+    def part(self, part: tuple[slice, slice]) -> Self:
+        """Return some rows and columns of it."""
         return type(self)(self.opacity[part], self.thin[part], self.shadow[part], self.haze[part])
 
     def doubled(self) -> Self:
@@ -237,7 +240,8 @@ class Sky:
             here, there = _fields(used, key, ((x, y), sunward))
             opacity = _opacity(layer, here - np.float32(threshold))
             clear *= 1 - opacity
-            lit *= 1 - _opacity(layer, there - np.float32(threshold))
+            shade = np.float32(layer.shade) * _opacity(layer, there - np.float32(threshold))
+            lit *= 1 - shade
             if layer.height == _CIRRUS.height:
                 thin = opacity
         haze = _opacity(_HAZE, _fields(_HAZE, self.key + 400, ((x, y),))[0] + np.float32(1.5))

@@ -45,7 +45,7 @@ class TwinSpec:
     dialect : str
         Collection of Earth Search v1 whose habits the items have.
     buffer_m : float
-        Painted beyond the bounds of city or county, metres.
+        Painted beyond the outline of city or county, metres.
     """
 
     seed: int = 20200101

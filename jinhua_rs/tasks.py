@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import dask
 from distributed import Client, LocalCluster, as_completed
 
 __all__ = ["Pool", "Progress", "Task", "pool"]
@@ -79,12 +80,14 @@ def pool(workers: int, memory_gib: float) -> Iterator[Pool]:
     """
     Start ``workers`` local worker processes with a memory limit each; 1 means none at all.
 
-    The cluster listens on loopback only and is closed at the end, also on Ctrl-C.
+    The cluster listens on loopback only and is closed at the end, also on Ctrl-C. A task whose
+    worker dies is not handed to the next worker: :meth:`Pool.run` tries it again alone.
     """
     if workers == 1:
         yield Pool(None)
         return
     with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         LocalCluster(
             n_workers=workers, threads_per_worker=1, memory_limit=f"{memory_gib}GiB",
             host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR,

@@ -259,6 +259,15 @@ def commands(command, name=()) -> Iterator[str]:
         yield from commands(below, (*name, child))
 
 
+def test_every_room_has_its_place_in_the_architecture():
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rooms = {
+        path.stem if path.suffix else path.name for path in (ROOT / "jinhua_rs").glob("[a-z]*")
+    }
+
+    assert {room for room in rooms - {"py"} if f"`{room}`" not in page} == set()
+
+
 def test_links_between_pages_lead_somewhere():
     pages = [ROOT / name for name in tracked() if name.endswith(".md")]
     dead = [
@@ -371,6 +380,14 @@ def test_no_file_speaks_of_one_machine():
             found[name] = FOREIGN.search(text)[0]
 
     assert found == {}
+
+
+@pytest.mark.parametrize("text", ["cd /wor{}/main", "/roo{}/.venv", "https://pyp{}.org/simple"])
+def test_a_machine_that_is_spoken_of_is_found(text):
+    letter = {"wor": "k", "roo": "t", "pyp": "i"}[re.search(r"(\w+)\{", text)[1]]
+
+    assert FOREIGN.search(text.format(letter))
+    assert not FOREIGN.search("see workflows/work/readme.md and tmp/environment")
 
 
 def test_no_large_file_is_kept():

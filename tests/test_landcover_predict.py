@@ -126,7 +126,7 @@ def test_canopy_alone_gives_no_classes(features, model):
 
 def test_canopy_of_exactly_a_fifth_is_forest(features):
     rows = table().assign(canopy=lambda t: np.where(t.nir > 0.3, 0.2, 0.0)).drop(columns="class")
-    rows = rows.assign(**{name: rows["nir"] for name in NAMES})  # whichever a tree looks at
+    rows = rows.assign(**dict.fromkeys(NAMES, rows["nir"]))  # whichever a tree looks at
     model = train(rows, NAMES, TrainOptions(seed=1, trees=12, block_m=10_000))
     bright = xr.full_like(features, 0.5)
 

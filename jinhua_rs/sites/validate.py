@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import rasterio
 import xarray as xr
 
 from jinhua_rs.errors import IntegrityError
 from jinhua_rs.schema import FOREST_CANOPY
 from jinhua_rs.sites import measures, romania, wheel
 from jinhua_rs.sites.measures import Agreement, Bin, Fit, NdviChange
+from jinhua_rs.store import open_map
 
-__all__ = ["Accuracy", "Greenness", "Season", "Trial", "Validation", "measure", "read_map"]
+__all__ = ["Accuracy", "Greenness", "Season", "Trial", "Validation", "measure"]
 
 DENSE = 0.50
 """The second cut: dense forest, the class of the site that is least one-sided."""
@@ -133,45 +133,18 @@ def measure(folds: Sequence[Path], seasons: Mapping[str, Path]) -> Validation:
             zh=f"共 {romania.FOLDS} 折，只有 {len(folds)} 次运行；请补齐",
         )
     return Validation(
-        accuracy=_accuracy([read_map(folder / "canopy.tif") for folder in folds], folds[0]),
+        accuracy=_accuracy([open_map(folder / "canopy.tif") for folder in folds], folds[0]),
         greenness=_greenness({year: seasons[f"{year}Q3"] for year in _SUMMERS}),
         trials=tuple(_trial(fold, folder) for fold, folder in enumerate(folds)),
         seasons=tuple(_season(name, seasons[name]) for name in sorted(seasons)),
     )
 
 
-def read_map(path: Path) -> xr.DataArray:
-    """
-    Read a published map.
-
-    Returns
-    -------
-    DataArray, dtype of the file, dims (y, x)
-        Pixel centres as coordinates; NaN = not seen.
-
-    Raises
-    ------
-    IntegrityError
-        If the map is missing or is not readable.
-    """
-    try:
-        with rasterio.open(path) as file:
-            values, step = file.read(1), file.transform
-    except rasterio.RasterioIOError as error:
-        raise IntegrityError(
-            f"{path} is missing or damaged; run the period again",
-            zh=f"{path} 缺失或已损坏；请重新运行该时段",
-        ) from error
-    y = step.f + step.e * (np.arange(values.shape[0]) + 0.5)
-    x = step.c + step.a * (np.arange(values.shape[1]) + 0.5)
-    return xr.DataArray(values, {"y": y, "x": x}, ("y", "x"), path.stem)
-
-
 def _accuracy(maps: Sequence[xr.DataArray], ground: Path) -> Accuracy:
     truth, dealt = wheel.tree_cover().to_numpy(), romania.folds()
     cells = np.stack([wheel.to_truth_cells(layer) for layer in maps])
     predicted = np.take_along_axis(cells, dealt[np.newaxis].astype(np.intp), axis=0)[0]
-    ndvi = wheel.to_truth_cells(read_map(ground / "ndvi.tif"))
+    ndvi = wheel.to_truth_cells(open_map(ground / "ndvi.tif"))
     return Accuracy(
         overall=measures.fit(predicted, truth),
         folds=measures.per_fold(predicted, truth, dealt),
@@ -195,7 +168,7 @@ def _straight_line(feature: Floats, truth: Floats) -> Callable[[Bools], Floats]:
 
 
 def _greenness(summers: Mapping[str, Path]) -> Greenness:
-    ndvi = {year: read_map(folder / "ndvi.tif") for year, folder in summers.items()}
+    ndvi = {year: open_map(folder / "ndvi.tif") for year, folder in summers.items()}
     values = {year: layer.to_numpy() for year, layer in ndvi.items()}
     first, *later = _SUMMERS
     last = later[-1]

@@ -15,13 +15,14 @@ from jinhua_rs.store.atomic import (
     write_json,
     write_sums,
 )
-from jinhua_rs.store.raster import open_tile, tile_variables, write_mosaic, write_tile
+from jinhua_rs.store.raster import open_map, open_tile, tile_variables, write_mosaic, write_tile
 
 __all__ = [
     "SUMS",
     "digest",
     "is_sealed",
     "locked",
+    "open_map",
     "open_tile",
     "read_facts",
     "read_json",

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
 import rasterio.shutil
+import rioxarray
 import xarray as xr
 from odc.geo.geobox import GeoBox
+from rasterio.errors import RasterioIOError
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 from zarr.codecs import BloscCodec, BloscShuffle
@@ -18,7 +21,7 @@ from jinhua_rs.errors import IntegrityError
 from jinhua_rs.schema import VARIABLES, ClassInfo
 from jinhua_rs.store.atomic import digest, whole
 
-__all__ = ["open_tile", "tile_variables", "write_mosaic", "write_tile"]
+__all__ = ["open_map", "open_tile", "tile_variables", "write_mosaic", "write_tile"]
 
 _FILL = -32768
 _SCALE = 1e-4
@@ -84,6 +87,30 @@ def open_tile(path: Path) -> xr.Dataset:
     return typed.assign({name: typed[name].astype(VARIABLES[name].dtype) for name in ordered})[
         ordered
     ]
+
+
+def open_map(path: Path) -> xr.DataArray:
+    """
+    Open a published map lazily, as analysts would.
+
+    Returns
+    -------
+    DataArray, dtype of the file, dims (y, x), lazy, with a CRS coordinate
+        NaN (floats) or 0 (classes) = not seen.
+
+    Raises
+    ------
+    IntegrityError
+        If the map is missing or damaged.
+    """
+    try:
+        data = rioxarray.open_rasterio(path, chunks={"x": 2048, "y": 2048})
+    except RasterioIOError as error:
+        raise IntegrityError(
+            f"map {path} is missing or damaged; run the period again",
+            zh=f"地图 {path} 缺失或已损坏；请重新运行该时段",
+        ) from error
+    return cast("xr.DataArray", data).squeeze("band", drop=True).rename(path.stem)
 
 
 def tile_variables(path: Path) -> tuple[str, ...]:

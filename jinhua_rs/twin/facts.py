@@ -42,10 +42,6 @@ def write_facts(
     periods = spec.spans
     around = units if spec.unit is None else select(units, spec.unit)
     here = [event for event in history if spec.unit is None or event.county in around.index]
-    samples, references = (
-        number if spec.unit is None else dict.fromkeys(around.index, number)
-        for number in (spec.samples_per_class, spec.reference_points)
-    )
     ground = Memory(world)
     table = truth.truth_table(ground, history, around, periods, resolution=spec.resolution)
     told = layers.write(
@@ -57,6 +53,22 @@ def write_facts(
     )
     parcels = told if spec.unit is None else told[told["county"].isin(around.index)]
     truth.write(folder / "truth", ground, here, parcels, table, resolution=spec.resolution)
+    _write_points(folder, spec, ground, history, None if spec.unit is None else list(around.index))
+
+
+def _write_points(
+    folder: Path,
+    spec: TwinSpec,
+    ground: Memory,
+    history: Sequence[Event],
+    codes: list[str] | None,
+) -> None:
+    """Draw training and reference points, in some counties or (``None``) in all of them."""
+    periods = spec.spans
+    samples, references = (
+        number if codes is None else dict.fromkeys(codes, number)
+        for number in (spec.samples_per_class, spec.reference_points)
+    )
     points = training_samples(
         ground,
         history,

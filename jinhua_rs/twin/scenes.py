@@ -169,18 +169,17 @@ class Painter:
             if band.wavelength
         }
         plain = {name: np.full(shape, np.nan, "float32") for name in _CLASSIFIED_BY}
-        fine = overcast.doubled()
         rng = self._rng(acquisition, 3, tile.epsg, int(tile.top))
         for piece in pieces(strips, part, moment(acquisition).date()):
             surface = self._surface(piece, acquisition)
             at = within(piece.window, part)
-            doubled = finer(at, 2)
+            doubled, sharp = finer(at, 2), _sharper(overcast, at)
             for name, values in surface.items():
                 if digits[name].shape == shape:
                     seen = veil(name, _halved(values), overcast.part(at))
                     digits[name][at] = _digits(seen, rng)
                 else:
-                    seen = veil(name, values, fine.part(doubled))
+                    seen = veil(name, values, sharp)
                     digits[name][doubled] = _digits(seen, rng)
                 if name in plain:
                     plain[name][at] = _halved(values)
@@ -212,6 +211,16 @@ class Painter:
     def _rng(self, acquisition: Acquisition, *use: int) -> np.random.Generator:
         """Make the generator of one use in one pass: the same whatever else has been painted."""
         return np.random.default_rng([self.seed, *acquisition.key, *use])
+
+
+def _sharper(overcast: Overcast, at: Window) -> Overcast:
+    """Sky over a part of the scene on the fine grid; a pixel around it keeps the seams smooth."""
+    rows, columns = (
+        slice(max(0, part.start - 1), min(size, part.stop + 1))
+        for part, size in zip(at, overcast.opacity.shape, strict=True)
+    )
+    around = rows, columns
+    return overcast.part(around).doubled().part(finer(within(at, around), 2))
 
 
 def _digits(reflectance: Floats, rng: np.random.Generator) -> npt.NDArray[np.int16]:

@@ -55,6 +55,8 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
     with ExitStack() as held:
         for period in sorted(plans):
             held.enter_context(store.locked(plans[period].folder))
+            wanted = planning.cost_of(plans[period]).disk_bytes
+            store.require_space(plans[period].folder, wanted)
         workers = held.enter_context(pool(_workers(plan), plan.settings.run.memory_gib))
         ground = {p: see_the_ground(plans[p], workers, progress) for p in sorted(plans)}
         model = learn(plans[training], ground[training], workers, progress)

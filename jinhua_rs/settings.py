@@ -161,7 +161,7 @@ class Report(_Section):
     area_name_zh: str = "金华市"
     """Name of the whole area, Chinese."""
     label: str = ""
-    """Printed on every page and file, e.g. the mark of simulated data."""
+    """Mark of simulated data, printed on every page and file; empty means SIMULATED."""
     label_zh: str = ""
     """The same mark in Chinese."""
     credits: tuple[str, ...] = ()

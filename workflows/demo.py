@@ -24,10 +24,9 @@ def main() -> None:
         build(TWIN, spec, workers=2, progress=lambda done, total, _: told("twin", done, total))
     with serving(TWIN) as url:
         settings = load_settings(CONFIG, overrides={"stac.url": url}).settings
-        for text in PERIODS:
-            plan = planning.make_plan(Period.parse(text), settings)
-            with speech.progress() as told:
-                published = quarter.run(plan, now=datetime.now(UTC), progress=told)
+        with speech.progress() as told:
+            plans = [planning.make_plan(Period.parse(text), settings) for text in PERIODS]
+            *_, published = [quarter.run(p, now=datetime.now(UTC), progress=told) for p in plans]
     speech.say("SIMULATED data, not the real Jinhua", "以下为模拟数据，不是金华的真实情况")
     speech.table(*report.screen(published.data, speech.language))
     speech.say(f"report: {published.report}", f"报告：{published.report}")

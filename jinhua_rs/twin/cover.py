@@ -87,14 +87,12 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
     ragged = noise("ragged", 1_200.0, 50.0, 0.66)
     gaps = np.maximum(-1.5 - noise("gaps", 900.0, 60.0, 0.6), 0)
     town = town - slope / 25 + np.float32(0.22) * ragged - 4 * gaps
-    farness = np.minimum(terrain.river, 2_500) / 2_500
-    wood = noise("wood", 5_000.0, 60.0, 0.68)
     forest = (
         np.float32(0.75) * height
         + np.float32(0.55) * np.minimum(slope, 60) / 20
         + np.float32(0.70) * (terrain.spur - 0.6)
-        + np.float32(0.95) * wood
-        + np.float32(0.35) * farness
+        + np.float32(0.95) * noise("wood", 5_000.0, 60.0, 0.68)
+        + np.float32(0.35) * np.minimum(terrain.river, 2_500) / 2_500
         - np.float32(0.45) * np.maximum(town + np.float32(0.6), 0)
     )
     mine, bare = _diggings(lattice, seed, slope, town, ragged)
@@ -111,20 +109,24 @@ def scores(lattice: Lattice, terrain: Relief, seed: int) -> Scores:
         forest=forest,
         broadleaf=stand("broadleaf") - np.float32(0.15) * high * high + np.float32(0.10),
         conifer=stand("conifer") + np.float32(0.9) * crest,
-        deciduous=stand("deciduous")
-        + np.float32(0.35) * np.clip(high, -1, 2)
-        + np.float32(0.4) * crest
-        - np.float32(0.75),
-        bamboo=stand("bamboo")
-        - np.float32(1.1) * crest
-        - np.float32(0.4) * np.abs(high)
-        - np.float32(0.35),
+        deciduous=stand("deciduous") + _deciduous_ground(high, crest),
+        bamboo=stand("bamboo") + _bamboo_ground(high, crest),
         upland=slope / 20 + height / 2 + np.float32(0.30) * noise("upland", 1_800.0, 150.0),
         district=noise("district", 9_000.0, 1_000.0),
         parcel=noise("parcel", 900.0, 100.0, 0.45),
         vigour=noise("vigour", 2_400.0, 50.0, 0.65),
         thin=noise("thin", 1_100.0, 60.0, 0.55) - np.float32(1.9),
     )
+
+
+def _deciduous_ground(high: Field, crest: Field) -> Field:
+    above = np.clip(high, np.float32(-1), np.float32(2))
+    return np.float32(0.35) * above + np.float32(0.4) * crest - np.float32(0.75)
+
+
+def _bamboo_ground(high: Field, crest: Field) -> Field:
+    ground = np.float32(1.1) * crest + np.float32(0.4) * np.maximum(high, -high)
+    return (-ground - 0.35).astype(np.float32)
 
 
 def _towns_and_roads(lattice: Lattice, seed: int) -> tuple[Field, Field]:

@@ -15,8 +15,8 @@ __all__ = ["geomedian", "median"]
 
 Array = npt.NDArray[np.float32]
 _SPREADS = ("smad", "emad", "bcmad")
-_TOLERANCE = 1e-6
-"""Of the iteration: at most 1 DN from the converged median; geomad's default leaves up to 94."""
+_TOLERANCE = 1e-5
+"""Step at which the iteration ends; docs/decisions/0006 has error and speed of the choices."""
 
 
 def geomedian(cube: xr.Dataset, clear: xr.DataArray, *, min_clear: int) -> xr.Dataset:

@@ -141,7 +141,9 @@ def _load_alike(scenes: list[Scene], geobox: GeoBox, bands: Sequence[str]) -> xr
         geobox=geobox,
         groupby="solar_day",
         chunks={},
-        resampling={band: _resampling(band, geobox) for band in (*bands, "scl")},
+        resampling={
+            band: _resampling(band, scenes[0].assets[band], geobox) for band in (*bands, "scl")
+        },
         nodata=0,
     )
     layers = {
@@ -156,11 +158,12 @@ def _load_alike(scenes: list[Scene], geobox: GeoBox, bands: Sequence[str]) -> xr
     return cube.assign_coords(time=solar.floor("D"))
 
 
-def _resampling(band: str, geobox: GeoBox) -> str:
-    """Classes by nearest pixel; bands bilinear, or averaged onto a much coarser grid."""
+def _resampling(band: str, asset: Asset, geobox: GeoBox) -> str:
+    """Choose nearest pixel for classes, bilinear for bands, average onto a much coarser grid."""
     if band == "scl":
         return "nearest"
-    return "average" if abs(geobox.resolution.x) > 1.5 * _NATIVE[band] else "bilinear"
+    native = abs(asset.transform[0]) if asset.transform else _NATIVE[band]
+    return "average" if abs(geobox.resolution.x) > 1.5 * native else "bilinear"
 
 
 def _one_layer_a_day(parts: list[xr.Dataset]) -> xr.Dataset:

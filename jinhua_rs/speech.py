@@ -67,7 +67,9 @@ class Speech:
     def table(self, headings: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
         """Print a table to people."""
         if not self.as_json:
-            shown = Table(*headings, box=None, show_header=bool(headings), pad_edge=False)
+            shown = Table(box=None, show_header=bool(headings), pad_edge=False)
+            for heading in headings or [""] * len(lines[0]):
+                shown.add_column(heading, overflow="fold")
             for line in lines:
                 shown.add_row(*line)
             self.out.print(shown, markup=False)

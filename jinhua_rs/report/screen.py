@@ -9,9 +9,9 @@ __all__ = ["screen"]
 
 _HEADINGS = (
     Words("统计单元", "unit"),
-    Words("林木覆盖率 %", "tree cover %"),
-    Words("95% 区间", "95 % interval"),
-    Words("较基期变化（点）", "change (points)"),
+    Words("覆盖率 %", "cover %"),
+    Words("95% 区间", "95 %"),
+    Words("变化", "change"),
     Words("95% 区间", "95 % interval"),
     Words("有效观测", "seen clear"),
     Words("状态", "status"),

@@ -34,20 +34,20 @@ class Numbers:
     changes: Rows
 
 
-def brief(plan: Plan, numbers: Numbers, model: Path, now: datetime) -> ReportData:
+def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: datetime) -> ReportData:
     """Gather everything that the report of a period says."""
     words = plan.settings.report
     label = Words(words.label_zh or _MARK.zh, words.label or _MARK.en)
-    failed = Ledger(plan.folder / "ledger.jsonl").counts("scene")["failed"]
+    failed = _failed(plan)
     card = landcover.Model.load(model).card
     return ReportData(
         period=str(plan.period),
         baseline=None if numbers.baseline is None else str(numbers.baseline),
-        run_id=plan.run_id,
+        run_id=run_id,
         created=now.astimezone(ZONE).isoformat(timespec="minutes"),
         area=_area(plan),
-        simulated=words.simulated,
-        label=label if words.simulated else _NONE,
+        simulated=plan.simulated,
+        label=label if plan.simulated else _NONE,
         units=_units(plan),
         rows=report.records(schema.rows(numbers.rows)),
         baseline_rows=report.records(schema.rows(numbers.before)),
@@ -65,6 +65,13 @@ def brief(plan: Plan, numbers: Numbers, model: Path, now: datetime) -> ReportDat
         version=__version__,
         credits=_credits(plan),
     )
+
+
+def _failed(plan: Plan) -> int:
+    """Count the kept scenes that could not be read."""
+    kept = {scene.id for scene in plan.inventory.kept}
+    entries = Ledger(plan.folder / "ledger.jsonl").current().values()
+    return sum(e.kind == "scene" and e.state == "failed" and e.id in kept for e in entries)
 
 
 def headline(plan: Plan, rows: Rows) -> dict[str, Any]:

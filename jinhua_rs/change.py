@@ -1,4 +1,4 @@
-"""Forest change between two periods: a pixel changes only if its canopy moved enough."""
+"""Forest change between two periods: a pixel changes only if its canopy, if known, moved enough."""
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,16 @@ def forest_change(before: xr.Dataset, after: xr.Dataset, *, margin: float = MARG
     at least ``margin``; a pixel that merely wavers about the cut keeps its state before.
     Exchanging the two periods exchanges gain and loss.
 
+    Where either period lacks ``canopy`` (its model names classes only), a change needs only
+    differing forest codes: what wavers about the cut then counts, and more change is false.
+
     Parameters
     ----------
     before, after : Dataset, dims (y, x)
-        ``forest`` uint8 (:class:`~jinhua_rs.schema.Forest`, 0 = not seen) and ``canopy``
-        float32 (0-1, NaN = not seen), on one grid. May be lazy (dask).
+        ``forest`` uint8 (:class:`~jinhua_rs.schema.Forest`, 0 = not seen) and, if it is known,
+        ``canopy`` float32 (0-1, NaN = not seen), on one grid. May be lazy (dask).
     margin : float
-        Least change of canopy cover, 0-1.
+        Least change of canopy cover, 0-1; without effect where either lacks ``canopy``.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def forest_change(before: xr.Dataset, after: xr.Dataset, *, margin: float = MARG
     ConfigError
         If ``margin`` does not lie within 0-1.
     ContractError
-        If a variable is missing or has another dtype.
+        If ``forest`` is missing, or a variable has another dtype.
     GridMismatch
         If the two do not lie on one grid.
     """
@@ -53,14 +56,15 @@ def forest_change(before: xr.Dataset, after: xr.Dataset, *, margin: float = MARG
             zh=f"林地变化阈值是 0–1 之间的林冠覆盖度差，现为 {margin}",
         )
     for data in (before, after):
-        check(data, "forest", "canopy")
+        check(data, "forest", *({"canopy"} & set(data.data_vars)))
     require_same_grid(before, after)
+    both = "canopy" in before and "canopy" in after
+    canopies = (before["canopy"], after["canopy"]) if both else ()
     codes = xr.apply_ufunc(
         _codes,
         before["forest"],
         after["forest"],
-        before["canopy"],
-        after["canopy"],
+        *canopies,
         kwargs={"margin": margin},
         dask="parallelized",
         output_dtypes=[np.uint8],
@@ -71,14 +75,15 @@ def forest_change(before: xr.Dataset, after: xr.Dataset, *, margin: float = MARG
 def _codes(
     was: npt.NDArray[np.uint8],
     now: npt.NDArray[np.uint8],
-    canopy_was: npt.NDArray[np.float32],
-    canopy_now: npt.NDArray[np.float32],
-    *,
+    *canopies: npt.NDArray[np.float32],
     margin: float,
 ) -> npt.NDArray[np.uint8]:
-    moved = np.abs(canopy_now - canopy_was) >= margin - _ROUNDING
     unseen = (was == Forest.UNSEEN) | (now == Forest.UNSEEN)
-    unseen |= np.isnan(canopy_was) | np.isnan(canopy_now)
+    moved = was != now
+    if canopies:
+        canopy_was, canopy_now = canopies
+        unseen |= np.isnan(canopy_was) | np.isnan(canopy_now)
+        moved &= np.abs(canopy_now - canopy_was) >= margin - _ROUNDING
     was_forest, now_forest = was == Forest.FOREST, now == Forest.FOREST
     cases = [unseen, moved & now_forest & ~was_forest, moved & was_forest & ~now_forest, was_forest]
     codes = [Change.UNSEEN, Change.GAIN, Change.LOSS, Change.STABLE_FOREST]

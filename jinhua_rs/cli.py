@@ -11,15 +11,13 @@ import typer
 
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
-from jinhua_rs.errors import JinhuaError, NoDataError
+from jinhua_rs.errors import NoDataError
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings, load_settings
-from jinhua_rs.speech import Speech
+from jinhua_rs.speech import INTERRUPTED, Speech
 from jinhua_rs.twin.build import TwinSpec, build
 
 __all__ = ["app", "main"]
-
-INTERRUPTED = 130
 
 app = typer.Typer(add_completion=False, no_args_is_help=True)
 config_app = typer.Typer(no_args_is_help=True, help="配置 · settings")
@@ -75,6 +73,7 @@ def plan(
     """用哪些影像、弃哪些、代价多大 · what would be used and dropped, and the cost; no pixels."""
     speech: Speech = context.obj
     made = _plan(period, config, county, refresh=refresh)
+    planning.save_inventory(made)
     cost = planning.cost_of(made)
     speech.say(made.inventory.describe("en"), made.inventory.describe("zh"))
     speech.say(cost.text("en"), cost.text("zh"))
@@ -103,7 +102,7 @@ def run(
 def report(
     context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
 ) -> None:
-    """由已完成的瓦片重写报告 · write the report of a finished period again."""
+    """查看已发布成果，损坏或过期则重写 · show a published period; mend it if need be."""
     settings = load_settings(config).settings
     state = upkeep.state_of(Period.parse(period), settings, county)
     if state.state != "published":
@@ -133,10 +132,10 @@ def verify(
     speech: Speech = context.obj
     settings = load_settings(config).settings
     unit = planning.unit_code(settings, county)
-    folder = planning.period_folder(settings, Period.parse(period), unit)
+    folder = planning.period_folder(settings, Period.parse(period), unit) / planning.PUBLISHED
     checked = upkeep.verify(folder)
     speech.tell({"folder": str(folder), "checked": checked, "damaged": 0})
-    speech.say(f"{folder}: {checked} files and tiles are whole", f"{folder}：{checked} 项全部完好")
+    speech.say(f"{folder}: {checked} files are whole", f"{folder}：{checked} 项全部完好")
 
 
 @config_app.command("show")
@@ -189,14 +188,8 @@ def main() -> None:
     """Run the command line; every expected trouble ends in its message and exit code."""
     speech = Speech.of_arguments(sys.argv[1:])
     try:
-        code = app(standalone_mode=False)
-    except JinhuaError as error:
-        speech.complain(error.text(speech.language), error.exit_code)
-        code = error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        text = "interrupted; finished pieces are kept, run again to go on"
-        zh = "已中断；已完成的部分保留，再次运行即可继续"
-        speech.complain(zh if speech.language == "zh" else text, INTERRUPTED)
+        code = speech.guarded(lambda: app(standalone_mode=False))
+    except click.exceptions.Abort:
         code = INTERRUPTED
     except click.ClickException as error:
         error.show()

@@ -3,7 +3,8 @@ Forest rows: tree cover and its change by reporting unit, from published maps an
 
 A number with an interval comes from the reference sample (:mod:`jinhua_rs.estimation.area`);
 the map gives it the strata: county by map class, ground not seen included. Without a sample
-the map count stands in, marked ``no_interval``. Below the gate of clear ground there is none.
+the map count stands in, marked ``no_interval``. Below the gate of clear ground no row has a
+number.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
@@ -32,11 +33,15 @@ _MIN_PIECE = 1.0  # m²; smaller pieces are leftovers of shared borders
 
 @dataclass(frozen=True, slots=True)
 class ForestMaps:
-    """Published maps of one period: class raster ``forest``, shares ``canopy``, index ``ndvi``."""
+    """
+    Published maps of one period: class raster ``forest``, shares ``canopy``, index ``ndvi``.
+
+    ``canopy`` is ``None`` if the model names classes only, ``ndvi`` without the bands for it.
+    """
 
     forest: Path
-    canopy: Path
-    ndvi: Path
+    canopy: Path | None
+    ndvi: Path | None
 
 
 def coverage_rows(
@@ -53,7 +58,7 @@ def coverage_rows(
     Parameters
     ----------
     maps : ForestMaps
-        In the CRS of the units.
+        In the CRS of the units. A map that is ``None`` has no rows.
     units : GeoDataFrame
         From :func:`jinhua_rs.regions.load_units`; may overlap.
     sample : GeoDataFrame, optional
@@ -61,7 +66,8 @@ def coverage_rows(
     period : Period
         Only points judged for this period are used.
     min_clear_share : float
-        Share of a unit that must be seen for its tree cover to be given, 0-1.
+        Share of a unit that must be seen for its numbers to be given, 0-1. Below it every row
+        is ``insufficient``, context as well: a glimpse of a unit does not speak for it.
 
     Returns
     -------
@@ -76,19 +82,26 @@ def coverage_rows(
     ground = _Ground.survey(maps.forest, units, Forest)
     points = ground.locate(_judged(sample, period))
     estimates = coverage(points, ground.strata).to_dict("index")
-    canopy, ndvi = (means(raster, units)["mean"].to_dict() for raster in (maps.canopy, maps.ndvi))
+    layers = {"mean_ndvi": maps.ndvi, "mean_canopy": maps.canopy}
+    averages = {
+        indicator: means(raster, units)["mean"].to_dict()
+        for indicator, raster in layers.items()
+        if raster is not None
+    }
     found: list[dict[str, object]] = []
     for code, areas in ground.classes.iterrows():
         total, seen = float(areas.sum()), float(areas.drop(Forest.UNSEEN).sum())
-        unit = _Unit(str(period), str(code), seen / total)
+        unit = _Unit(str(period), str(code), seen / total, min_clear_share)
         mapped = _ratio(float(areas[Forest.FOREST]), seen)
-        share = unit.headline(estimates[code], mapped, min_clear_share)
+        share = unit.headline(estimates[code], mapped)
         found += [
             unit.row("tree_cover_share", share, 100.0),
             unit.row("tree_cover_area", share, hectares(total)),
-            unit.row("tree_cover_share_mapped", _context(mapped, "map count"), 100.0),
-            unit.row("mean_ndvi", _context(ndvi[code], "mean of seen pixels")),
-            unit.row("mean_canopy", _context(canopy[code], "mean of seen pixels")),
+            unit.row("tree_cover_share_mapped", unit.context(mapped, "map count"), 100.0),
+        ]
+        found += [
+            unit.row(indicator, unit.context(average[code], "mean of seen pixels"))
+            for indicator, average in averages.items()
         ]
     rows(found)
     return found
@@ -142,14 +155,11 @@ def change_rows(
     found: list[dict[str, object]] = []
     for code, areas in ground.classes.iterrows():
         seen = float(areas.drop(Change.UNSEEN).sum())
-        unit = _Unit(str(period), str(code), seen / float(areas.sum()))
+        unit = _Unit(str(period), str(code), seen / float(areas.sum()), min_clear_share)
         mapped = _ratio(float(areas[Change.GAIN] - areas[Change.LOSS]), seen)
-        shift = unit.headline(estimates[code], mapped, min_clear_share)
+        shift = unit.headline(estimates[code], mapped)
         source = f"map count since {baseline}"
-        gain, loss = (
-            _context(areas[kind] if unit.clear >= min_clear_share else np.nan, source)
-            for kind in (Change.GAIN, Change.LOSS)
-        )
+        gain, loss = (unit.context(areas[kind], source) for kind in (Change.GAIN, Change.LOSS))
         found += [
             unit.row("tree_cover_change", shift, 100.0),
             unit.row("gain_area_mapped", gain, hectares(1.0)),
@@ -280,32 +290,39 @@ class _Figure:
     source: str
 
 
-def _context(value: float, source: str) -> _Figure:
-    """Make a figure that is shown but never judged; NaN is insufficient data."""
-    status = Status.INSUFFICIENT if np.isnan(value) else Status.NO_INTERVAL
-    return _Figure(float(value), np.nan, np.nan, status, source)
-
-
 def _ratio(part: float, whole: float) -> float:
     return part / whole if whole > 0 else np.nan
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """The unit and period a row is about, and the share of the unit that was seen clear."""
+    """
+    The unit and period a row is about.
+
+    ``clear`` is the share of the unit that was seen clear, ``gate`` the least that is needed.
+    """
 
     period: str
     code: str
     clear: float
+    gate: float
 
-    def headline(
-        self, estimate: Mapping[Hashable, Any], mapped: float, min_clear_share: float
-    ) -> _Figure:
+    @property
+    def dim(self) -> bool:
+        """True where too little of the unit was seen, or nothing, for a number to be given."""
+        return self.clear < self.gate or self.clear == 0
+
+    def context(self, value: float, source: str) -> _Figure:
+        """Make a figure that is shown but never judged; NaN is insufficient data."""
+        if self.dim:
+            value, source = np.nan, f"seen clear {self.clear:.0%}, needed {self.gate:.0%}"
+        status = Status.INSUFFICIENT if np.isnan(value) else Status.NO_INTERVAL
+        return _Figure(float(value), np.nan, np.nan, status, source)
+
+    def headline(self, estimate: Mapping[Hashable, Any], mapped: float) -> _Figure:
         """Choose what may be said: nothing below the gate, the estimate, else the map count."""
-        if self.clear < min_clear_share or np.isnan(mapped):
-            return _context(np.nan, f"seen clear {self.clear:.0%}, needed {min_clear_share:.0%}")
-        if np.isnan(estimate["value"]):
-            return _context(mapped, f"map count; no estimate: {estimate['reason']}")
+        if self.dim or np.isnan(estimate["value"]):
+            return self.context(mapped, f"map count; no estimate: {estimate['reason']}")
         value, low, high = (float(estimate[name]) for name in ("value", "low", "high"))
         source = f"reference sample, {estimate['n']} points, {estimate['method']} interval"
         return _Figure(value, low, high, Status.OK, source)

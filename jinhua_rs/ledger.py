@@ -13,8 +13,9 @@ class Entry:
     """
     One event.
 
-    ``kind`` is ``asset`` or ``tile``; ``id`` names the thing; ``state`` is ``used``,
-    ``dropped``, ``failed``, ``done`` or ``reused``; ``reason`` is empty where nothing went wrong.
+    ``kind``, ``id`` and ``state`` say what happened to what: a ``scene`` was ``used``, ``dropped``
+    or ``failed``; a ``tile`` (``<stage>/<tile>``) is ``done``, ``reused`` or ``failed``; the
+    ``header`` of a scene is ``sound`` or ``unsound``. ``reason`` is empty where nothing went wrong.
     """
 
     kind: str

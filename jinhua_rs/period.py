@@ -31,7 +31,7 @@ class Period:
     Examples
     --------
     >>> q = Period.parse("2024年第三季度")
-    >>> str(q), str(q + 2), str(q.same_season(-1))
+    >>> str(q), str(q + 2), str(q - 4)
     ('2024Q3', '2025Q1', '2023Q3')
     >>> str(Period.parse("2024") - 1)
     '2023'
@@ -42,7 +42,7 @@ class Period:
 
     def __post_init__(self) -> None:
         if not 2015 <= self.year <= 2100 or self.quarter not in (None, 1, 2, 3, 4):
-            raise _unknown(f"{self.year}Q{self.quarter}")
+            raise _unknown(str(self))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -70,7 +70,9 @@ class Period:
     @property
     def stop(self) -> datetime:
         """First instant after the period, with zone."""
-        return (self + 1).start
+        # From plain numbers: the period after the last one is not a Period.
+        years, month = divmod(12 if self.quarter is None else 3 * self.quarter, 12)
+        return datetime(self.year + years, month + 1, 1, tzinfo=ZONE)
 
     @property
     def name_zh(self) -> str:
@@ -82,10 +84,6 @@ class Period:
     def contains(self, instant: datetime) -> bool:
         """Tell whether an instant with zone lies in the period."""
         return self.start <= instant < self.stop
-
-    def same_season(self, years: int) -> Self:
-        """Return the same quarter (or the year) ``years`` later; negative is earlier."""
-        return type(self)(self.year + years, self.quarter)
 
     def comparable(self, other: "Period") -> bool:
         """Tell whether both are the same season, so that a change between them has meaning."""

@@ -33,7 +33,9 @@ __all__ = [
 ]
 
 _BLOCK = 512
-"""Pixels are composited in blocks of this side, so that memory does not grow with the tile."""
+"""Pixels are composited in blocks of at most this side: memory does not grow with the tile."""
+_LOOKS = 24
+"""With more looks than this the blocks get smaller: memory does not grow with the dates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +64,14 @@ class CompositeJob:
 
 def composite_tile(job: CompositeJob) -> Made:
     """
-    Composite one tile, unless that is done already.
+    Composite one tile, unless that is done already from all its scenes.
 
     A scene whose pixels cannot be read is left out of the whole tile and reported;
     the tile is then made from the others.
     """
-    if store.is_sealed(job.path, job.key):
-        facts = store.read_facts(job.path)
-        return Made(job.tile.id, "reused", dict(facts["broken"]), int(facts["clear_pixels"]))
+    facts = store.read_facts(job.path) if store.is_sealed(job.path, job.key) else {}
+    if facts and not facts["broken"]:
+        return Made(job.tile.id, "reused", {}, int(facts["clear_pixels"]))
     made, broken = _composite_of_readable(job)
     inside = rasterize(Geometry(job.area, job.tile.geobox.crs), job.tile.geobox, all_touched=True)
     clear_pixels = int((made["n_clear"].where(inside, 0) >= job.options.min_clear).sum())
@@ -104,17 +106,27 @@ def _composite(job: CompositeJob, scenes: Sequence[Scene]) -> xr.Dataset:
     halo = ceil(job.options.buffer_m / abs(job.tile.geobox.resolution.x))
     strips = [
         xr.concat([_block(block, halo, scenes, job.options) for block in row], dim="x")
-        for row in _blocks(job.tile.geobox)
+        for row in _blocks(job.tile.geobox, _side(len({s.acquired.date() for s in scenes})))
     ]
     return xr.concat(strips, dim="y")
 
 
-def _blocks(geobox: GeoBox) -> Iterator[list[GeoBox]]:
+def _side(looks: int) -> int:
+    """
+    Side of a block for a number of looks, pixels.
+
+    >>> _side(8), _side(24), _side(96)
+    (512, 512, 256)
+    """
+    return int(_BLOCK * min(1.0, _LOOKS / looks) ** 0.5)
+
+
+def _blocks(geobox: GeoBox, side: int) -> Iterator[list[GeoBox]]:
     height, width = geobox.shape
-    for top in range(0, height, _BLOCK):
+    for top in range(0, height, side):
         yield [
-            geobox[top : min(top + _BLOCK, height), left : min(left + _BLOCK, width)]
-            for left in range(0, width, _BLOCK)
+            geobox[top : min(top + side, height), left : min(left + side, width)]
+            for left in range(0, width, side)
         ]
 
 

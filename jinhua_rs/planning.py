@@ -19,6 +19,7 @@ from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Settings
 
 __all__ = [
+    "PUBLISHED",
     "Cost",
     "Plan",
     "baseline_of",
@@ -31,6 +32,10 @@ __all__ = [
     "training_period",
     "unit_code",
 ]
+
+
+PUBLISHED = "published"
+"""Folder of a period's publication, inside the period's folder."""
 
 
 def fingerprint(facts: object) -> str:
@@ -100,7 +105,8 @@ class Plan:
             "area": fingerprint(self.outline.wkt),
             "grid": _grid(self.settings),
         }
-        return fingerprint({"code": __version__, "scenes": scenes, "composite": settings} | where)
+        made = {"code": __version__, "label": self.label, "scenes": scenes, "composite": settings}
+        return fingerprint(made | where)
 
     @cached_property
     def run_id(self) -> str:
@@ -118,18 +124,24 @@ class Plan:
                 "layers": [_content(path) for path in layers],
                 "area": options["area"] | {"units": None},
                 "model": options["model"] | {"file": None, "samples": None},
-                "settings": {name: options[name] for name in _DECISIVE},
+                "settings": {name: options[name] for name in self.decisive},
             }
         )
 
     @property
+    def simulated(self) -> bool:
+        """True where the settings say so, or where a single scene does."""
+        return self.settings.report.simulated or any(s.simulated for s in self.inventory.kept)
+
+    @property
     def label(self) -> str:
         """Mark that every product of simulated data carries; empty otherwise."""
-        return "SIMULATED 模拟数据" if self.settings.report.simulated else ""
+        return "SIMULATED 模拟数据" if self.simulated else ""
 
-
-_DECISIVE = ("time", "composite", "gates", "targets", "report")
-"""Sections of the settings that change what a period says, beside those that name layers."""
+    @property
+    def decisive(self) -> tuple[str, ...]:
+        """Sections of the settings that change what a period says, and name no place on disk."""
+        return ("time", "composite", "gates", "targets", "report")
 
 
 def _content(path: Path | None) -> str:
@@ -137,8 +149,9 @@ def _content(path: Path | None) -> str:
     return store.digest(path) if path is not None and path.exists() else ""
 
 
-def _facts(scene: Scene) -> tuple[str, int, str]:
-    return scene.id, scene.offset, scene.baseline
+def _facts(scene: Scene) -> tuple[object, ...]:
+    sums = [asset.checksum for asset in scene.assets.values()]
+    return scene.id, scene.offset, scene.scale, scene.baseline, sums
 
 
 def _grid(settings: Settings) -> Mapping[str, object]:
@@ -157,8 +170,8 @@ def make_plan(
     """
     Find out what a period would be made of; no pixel is read.
 
-    The inventory of an earlier run is used again, so that a rerun gives the same bytes,
-    unless ``refresh`` asks the STAC API anew.
+    The inventory of an earlier plan or run that asked the same is used again, so that a rerun
+    gives the same bytes, unless ``refresh`` searches anew.
 
     Raises
     ------
@@ -170,13 +183,21 @@ def make_plan(
     if county is not None:
         units = regions.select(units, county)
         unit = str(units.index[0])
+    area = regions.to_lonlat(regions.outline(units), settings.area.crs)
     snapshot = period_folder(settings, period, unit) / "scenes.json"
-    if snapshot.is_file() and not refresh:
+    if not refresh and store.is_sealed(snapshot, _question(settings, area)):
         inventory = catalog.Inventory.from_json(snapshot.read_text(encoding="utf-8"))
     else:
-        area = regions.to_lonlat(regions.outline(units), settings.area.crs)
         inventory = catalog.search(settings.stac, area, period, bands=settings.composite.bands)
     return Plan(period, settings, units, unit, inventory)
+
+
+def _question(settings: Settings, area: BaseGeometry) -> str:
+    """Hash of what a search asks for, but for the address of the server."""
+    stac = settings.stac
+    return fingerprint(
+        [stac.profile, stac.collection, stac.max_cloud, settings.composite.bands, area.wkt]
+    )
 
 
 def sibling(plan: Plan, period: Period) -> Plan:
@@ -187,9 +208,14 @@ def sibling(plan: Plan, period: Period) -> Plan:
 
 
 def save_inventory(plan: Plan) -> None:
-    """Keep the inventory with the period."""
-    with store.whole(plan.folder / "scenes.json") as part:
-        part.write_text(plan.inventory.to_json(), encoding="utf-8")
+    """Keep the inventory with the period, for the runs that follow."""
+    snapshot = plan.folder / "scenes.json"
+    area = regions.to_lonlat(plan.outline, plan.settings.area.crs)
+    text = plan.inventory.to_json()
+    if not snapshot.is_file() or snapshot.read_text(encoding="utf-8") != text:
+        with store.whole(snapshot) as part:
+            part.write_text(text, encoding="utf-8")
+    store.seal(snapshot, _question(plan.settings, area))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,16 +249,22 @@ _BYTES_A_PIXEL = 40
 
 
 def cost_of(plan: Plan) -> Cost:
-    """Estimate what a run would take; no pixel is read."""
-    pixels = len(plan.tiles) * plan.settings.area.tile_size**2
+    """Estimate what a run would take; no pixel is read. Finished tiles need no disk again."""
+    side = plan.settings.area.tile_size
+    done = sum(_finished(plan.folder, tile) for tile in plan.tiles)
+    pixels = len(plan.tiles) * side**2
     return Cost(
         tiles=len(plan.tiles),
         pixels=pixels,
         scenes=len(plan.inventory.kept),
         looks=sum(len(plan.scenes_of(tile)) for tile in plan.tiles),
         read_bytes=plan.inventory.size,
-        disk_bytes=pixels * _BYTES_A_PIXEL,
+        disk_bytes=(len(plan.tiles) - done) * side**2 * _BYTES_A_PIXEL,
     )
+
+
+def _finished(folder: Path, tile: Tile) -> bool:
+    return (folder / "tiles" / "land" / f"{tile.id}.zarr.json").is_file()
 
 
 def unit_code(settings: Settings, county: str | None) -> str | None:
@@ -268,6 +300,7 @@ def baseline_of(plan: Plan) -> Period | None:
 
 def training_period(plan: Plan) -> Period:
     """Return the period over whose composite the training samples are laid."""
-    if plan.settings.model.period:
-        return Period.parse(plan.settings.model.period)
-    return baseline_of(plan) or plan.period
+    model = plan.settings.model
+    if model.file is not None:
+        return plan.period
+    return Period.parse(model.period) if model.period else baseline_of(plan) or plan.period

@@ -1,4 +1,4 @@
-"""From finished tiles to what is published: maps, indicator rows, report, checksums last."""
+"""From finished tiles to a publication: one folder of maps, rows, report and checksums."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import geopandas as gpd
 
 from jinhua_rs import __version__, forest, report, schema, store
 from jinhua_rs.briefing import Numbers, brief, headline
-from jinhua_rs.errors import NoDataError
-from jinhua_rs.planning import Plan, fingerprint
+from jinhua_rs.errors import IntegrityError, NoDataError
+from jinhua_rs.planning import PUBLISHED, Plan, fingerprint
 from jinhua_rs.points import read_points
 from jinhua_rs.report import ReportData
 from jinhua_rs.schema import Status
@@ -43,7 +43,7 @@ class Products:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where a period's products lie, its report, and what the report says."""
+    """Where a publication lies, its report page, and what the report says."""
 
     folder: Path
     report: Path
@@ -54,36 +54,82 @@ def publish(
     products: Products, baseline: Products | None, *, now: datetime, progress: Progress
 ) -> Published:
     """
-    Publish a period: maps, indicator rows, report, and the list of checksums last.
+    Publish a period: a folder that is whole or is not there.
 
-    What was published before from other inputs is kept in ``history/``.
+    A publication from the same inputs that is undamaged stands as it is. One from other inputs
+    is never changed: it moves to ``history/<run id>`` as the new one takes its place.
 
     Raises
     ------
     NoDataError
-        If too little of the area was seen: nothing is published.
+        If too little of the area was seen: nothing is published, what stood stands.
     """
-    plan = products.plan
-    maps = _write_maps(products, progress)
-    numbers = _numbers(products, baseline, maps, progress)
-    _require_seen(plan, numbers)
-    data = brief(plan, numbers, products.model, now)
-    progress(f"{plan.period} report", 0, 1)
-    _keep_former(plan)
-    pictures = report.draw(data, maps, plan.units, plan.settings.report.languages)
-    paths = report.write(plan.folder / "report", data, pictures)
-    with store.whole(plan.folder / "indicators.csv") as part:
-        schema.rows([*numbers.rows, *numbers.changes]).to_csv(part, index=False)
-    store.write_json(plan.folder / "run.json", _receipt(products, baseline))
-    named = ("indicators.csv", "run.json", "scenes.json", "report")
-    tiles = [path for product in products.tiles.values() for path in product.values()]
-    store.write_sums(plan.folder, [*(plan.folder / n for n in named), *maps.values(), *tiles])
+    plan, target = products.plan, products.plan.folder / PUBLISHED
+    run_id = _run_id(products, baseline)
+    if _stands(target, run_id):
+        return _opened(target)
+    with store.whole(target) as part:
+        part.mkdir()
+        maps = _write_maps(products, part, run_id, progress)
+        numbers = _numbers(products, baseline, maps, progress)
+        _require_seen(plan, numbers)
+        data = brief(plan, numbers, products.model, run_id=run_id, now=now)
+        progress(f"{plan.period} report", 0, 1)
+        pictures = report.draw(data, maps, plan.units, plan.settings.report.languages)
+        report.write(part / "report", data, pictures)
+        schema.rows([*numbers.rows, *numbers.changes]).to_csv(part / "indicators.csv", index=False)
+        shutil.copyfile(plan.folder / "scenes.json", part / "scenes.json")
+        shutil.copytree(products.model, part / "model")
+        store.write_json(part / "run.json", _receipt(products, baseline, run_id))
+        store.write_sums(part, [path for path in part.rglob("*") if path.is_file()])
+        _keep_former(target, run_id)
     progress(f"{plan.period} report", 1, 1)
-    return Published(plan.folder, paths.html, data)
+    return _opened(target)
 
 
-def _write_maps(products: Products, progress: Progress) -> dict[str, Path]:
-    """Join the tiles to one Cloud-Optimised GeoTIFF a variable, unless that is done already."""
+def _run_id(products: Products, baseline: Products | None) -> str:
+    """Hash of all inputs: those of the period, of its baseline, and the model."""
+    card = store.digest(products.model / "card.json")
+    before = baseline.plan.run_id if baseline else None
+    return fingerprint([products.plan.run_id, before, card, products.plan.label])
+
+
+def _stands(target: Path, run_id: str) -> bool:
+    """Tell whether a publication from these inputs is there and undamaged."""
+    try:
+        return _former_id(target) == run_id and not store.verify_sums(target)
+    except IntegrityError:
+        return False
+
+
+def _former_id(target: Path) -> str | None:
+    if not (target / "run.json").is_file():
+        return None
+    receipt = store.read_json(target / "run.json")
+    return str(receipt["run_id"]) if isinstance(receipt, dict) and "run_id" in receipt else None
+
+
+def _opened(target: Path) -> Published:
+    text = (target / "report" / "report.json").read_text(encoding="utf-8")
+    return Published(target, target / "report" / "report.html", report.from_json(text))
+
+
+def _keep_former(target: Path, run_id: str) -> None:
+    """Move a publication from other inputs to ``history``; one of the same inputs is replaced."""
+    try:
+        former = _former_id(target)
+    except IntegrityError:
+        former = None
+    kept = target.parent / "history" / str(former)
+    if former and former != run_id and not kept.exists():
+        kept.parent.mkdir(exist_ok=True)
+        target.rename(kept)
+
+
+def _write_maps(
+    products: Products, folder: Path, run_id: str, progress: Progress
+) -> dict[str, Path]:
+    """Join the tiles to one Cloud-Optimised GeoTIFF a variable."""
     plan = products.plan
     holds = {
         product: store.tile_variables(next(iter(tiles.values())))
@@ -92,17 +138,14 @@ def _write_maps(products: Products, progress: Progress) -> dict[str, Path]:
     wanted = [name for name, (product, _) in _MAPS.items() if name in holds.get(product, ())]
     stage = f"{plan.period} maps"
     progress(stage, 0, len(wanted))
+    tags = {"period": str(plan.period), "run_id": run_id, "label": plan.label}
     for done, variable in enumerate(wanted, start=1):
         product, classes = _MAPS[variable]
-        tiles = tuple(products.tiles[product].values())
-        path = plan.folder / f"{variable}.tif"
-        key = fingerprint([variable, *(store.read_facts(tile)["sha256"] for tile in tiles)])
-        if not store.is_sealed(path, key):
-            tags = {"period": str(plan.period), "run_id": plan.run_id, "label": plan.label}
-            store.write_mosaic(path, variable, tiles, plan.geobox, classes=classes, tags=tags)
-            store.seal(path, key)
+        tiles = products.tiles[product].values()
+        path = folder / f"{variable}.tif"
+        store.write_mosaic(path, variable, tiles, plan.geobox, classes=classes, tags=tags)
         progress(stage, done, len(wanted))
-    return {variable: plan.folder / f"{variable}.tif" for variable in wanted}
+    return {variable: folder / f"{variable}.tif" for variable in wanted}
 
 
 def _numbers(
@@ -113,7 +156,9 @@ def _numbers(
     rows = _coverage(plan, maps, sample)
     if baseline is None:
         return Numbers(rows, None, [], [])
-    before = _coverage(baseline.plan, _write_maps(baseline, progress), sample)
+    folder = maps["forest"].parent / "baseline"
+    folder.mkdir()
+    before = _write_maps(baseline, folder, baseline.plan.run_id, progress)
     changes = forest.change_rows(
         maps["change"],
         plan.units,
@@ -121,7 +166,7 @@ def _numbers(
         periods=(baseline.plan.period, plan.period),
         min_clear_share=plan.settings.gates.min_clear_share,
     )
-    return Numbers(rows, baseline.plan.period, before, changes)
+    return Numbers(rows, baseline.plan.period, _coverage(baseline.plan, before, sample), changes)
 
 
 def _reference(plan: Plan) -> gpd.GeoDataFrame | None:
@@ -133,7 +178,7 @@ def _coverage(
     plan: Plan, maps: Mapping[str, Path], sample: gpd.GeoDataFrame | None
 ) -> list[dict[str, object]]:
     return forest.coverage_rows(
-        forest.ForestMaps(maps["forest"], maps["canopy"], maps["ndvi"]),
+        forest.ForestMaps(maps["forest"], maps.get("canopy"), maps.get("ndvi")),
         plan.units,
         sample,
         period=plan.period,
@@ -148,43 +193,28 @@ def _require_seen(plan: Plan, numbers: Numbers) -> None:
         share, limit = whole["n_clear_share"], plan.settings.gates.min_clear_share
         raise NoDataError(
             f"{plan.period}: only {share:.1%} of the area was seen clear (gate {limit:.0%}); "
-            "nothing is published; wait for more scenes, or lower [gates] min_clear_share",
+            "nothing is published; run again later with --refresh for more scenes, "
+            "or lower [gates] min_clear_share",
             zh=f"{plan.period.name_zh}：仅 {share:.1%} 的面积有晴空观测（门限 {limit:.0%}），"
-            "数据不足，未发布任何结果；请等待更多影像或调整 [gates] min_clear_share",
+            "数据不足，未发布任何结果；请稍后加 --refresh 重新检索，或调整 [gates] min_clear_share",
         )
 
 
-def _keep_former(plan: Plan) -> None:
-    """Move what was published from other inputs to ``history/<run id>``, whole."""
-    receipt = plan.folder / "run.json"
-    if not receipt.is_file():
-        return
-    former = store.read_json(receipt)
-    run_id = former.get("run_id") if isinstance(former, dict) else None
-    if run_id and run_id != plan.run_id:
-        with store.whole(plan.folder / "history" / str(run_id)) as part:
-            part.mkdir()
-            for name in ("run.json", "indicators.csv", "report"):
-                if (plan.folder / name).exists():
-                    shutil.move(plan.folder / name, part / name)
-
-
-def _receipt(products: Products, baseline: Products | None) -> dict[str, Any]:
-    """Say what the period was made from, for whoever must make it again."""
-    plan = products.plan
+def _receipt(products: Products, baseline: Products | None, run_id: str) -> dict[str, Any]:
+    """Say what the publication was made from, for whoever must make it again."""
+    plan, names = products.plan, ("numpy", "odc-stac", "rasterio", "scikit-learn", "xarray")
     return {
-        "run_id": plan.run_id,
+        "run_id": run_id,
         "period": str(plan.period),
         "baseline": None if baseline is None else str(baseline.plan.period),
         "unit": plan.unit,
+        "units": sorted(map(str, plan.units.index)),
         "scenes": len(plan.inventory.kept),
-        "tiles": {name: len(tiles) for name, tiles in products.tiles.items()},
-        "model": store.digest(products.model),
-        "settings": plan.settings.model_dump(mode="json", exclude={"output", "run"}),
-        "software": {"jinhua-rs": __version__}
-        | {
-            name: version(name)
-            for name in ("numpy", "odc-stac", "rasterio", "scikit-learn", "xarray")
+        "tiles": {
+            product: {tile: store.read_facts(path)["sha256"] for tile, path in tiles.items()}
+            for product, tiles in products.tiles.items()
         },
+        "settings": plan.settings.model_dump(mode="json", include=set(plan.decisive)),
+        "software": {"jinhua-rs": __version__} | {name: version(name) for name in names},
         "label": plan.label,
     }

@@ -1,6 +1,5 @@
 """The recipe of a period: the one place where stages meet. Read it from top to bottom."""
 
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -11,11 +10,13 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs import features, landcover, pieces, planning, publishing, store
-from jinhua_rs.errors import ConfigError, NoDataError, PartialError
+from jinhua_rs import __version__, features, landcover, pieces, planning, publishing, store
+from jinhua_rs.errors import ConfigError, JinhuaError, NoDataError, PartialError
 from jinhua_rs.ledger import Entry, Ledger
 from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
+from jinhua_rs.scene import Scene
+from jinhua_rs.settings import Settings
 from jinhua_rs.tasks import Pool, Progress, Task, pool
 
 __all__ = ["quiet", "run"]
@@ -49,15 +50,17 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
     LockedError
         Another run works on one of the periods.
     """
+    _require_layers(plan.settings)
     baseline = planning.baseline_of(plan)
     training = planning.training_period(plan)
     plans = {p: planning.sibling(plan, p) for p in {training, plan.period, baseline or training}}
     with ExitStack() as held:
         for period in sorted(plans):
             held.enter_context(store.locked(plans[period].folder))
-            wanted = planning.cost_of(plans[period]).disk_bytes
-            store.require_space(plans[period].folder, wanted)
-        workers = held.enter_context(pool(_workers(plan), plan.settings.run.memory_gib))
+        wanted = sum(planning.cost_of(its_plan).disk_bytes for its_plan in plans.values())
+        store.require_space(plan.folder, wanted)
+        run_settings = plan.settings.run
+        workers = held.enter_context(pool(run_settings.workers, run_settings.memory_gib))
         ground = {p: see_the_ground(plans[p], workers, progress) for p in sorted(plans)}
         model = learn(plans[training], ground[training], workers, progress)
         products = {
@@ -112,13 +115,14 @@ def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> Tiles:
         *(Entry("scene", scene, "failed", reason) for scene, reason in broken.items()),
         *(Entry("scene", scene, "used") for scene in used),
     )
-    _gate_failed(plan, len(failed))
+    _gate_failed(plan, failed)
     if not any(piece.clear_pixels for piece in made):
         raise NoDataError(
             f"no clear pixel in {plan.period}: all {len(plan.inventory.kept)} scenes are cloudy "
-            "here; nothing is published; wait for more scenes or raise [stac] max_cloud",
+            "here; nothing is published; run again later with --refresh, "
+            "or raise [stac] max_cloud",
             zh=f"{plan.period.name_zh}没有晴空像元（{len(plan.inventory.kept)} 景影像均被云覆盖），"
-            "数据不足，未发布任何结果",
+            "数据不足，未发布任何结果；请稍后加 --refresh 重新检索，或放宽 [stac] max_cloud",
         )
     return {task.id: task.arguments[0].path for task in tasks}
 
@@ -127,18 +131,16 @@ def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
     """Return the folder of the model: the one that is set, or one trained on the samples."""
     options = plan.settings.model
     if options.file is not None:
-        landcover.Model.load(options.file)
         return options.file
     if options.samples is None:
-        raise ConfigError(
-            "no model: set [model] file to a stored model, or [model] samples to a point layer",
-            zh="没有模型：请在 [model] 中设置 file（已有模型）或 samples（训练样本点图层）",
-        )
+        raise _no_model()
+    shared = planning.period_folder(plan.settings, plan.period) / "model"
+    if plan.unit is not None and (shared / "card.json").is_file():
+        return shared  # a county is mapped by the model of the city, so that both agree on it
     folder = plan.folder / "model"
     inputs = [store.read_facts(path)["sha256"] for path in ground.values()]
-    key = fingerprint(
-        [inputs, store.digest(options.samples), options.model_dump(exclude={"samples", "file"})]
-    )
+    choices = options.model_dump(exclude={"samples", "file"})
+    key = fingerprint([__version__, plan.label, inputs, store.digest(options.samples), choices])
     if store.is_sealed(folder, key):
         return folder
     bands = plan.settings.composite.bands
@@ -159,7 +161,7 @@ def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
             block_m=options.block_m,
             note=options.samples.name,
             periods=(str(plan.period),),
-            simulated=plan.settings.report.simulated,
+            simulated=plan.simulated,
         ),
     )
     trained.save(folder)
@@ -175,7 +177,7 @@ def name_the_land(
     tasks = []
     for tile, source in ground.items():
         path = plan.folder / "tiles" / "land" / f"{tile}.zarr"
-        key = fingerprint([store.read_facts(source)["sha256"], card])
+        key = fingerprint([__version__, plan.label, store.read_facts(source)["sha256"], card])
         tasks.append(Task(tile, pieces.classify_tile, (path, key, source, model, plan.label)))
     _carry_out(plan, "land", tasks, workers, progress)
     return {task.id: task.arguments[0] for task in tasks}
@@ -187,7 +189,8 @@ def compare(plan: Plan, before: Tiles, after: Tiles, workers: Pool, progress: Pr
     for tile in after:
         path = plan.folder / "tiles" / "change" / f"{tile}.zarr"
         pair = before[tile], after[tile]
-        key = fingerprint([store.read_facts(source)["sha256"] for source in pair])
+        facts = [store.read_facts(source)["sha256"] for source in pair]
+        key = fingerprint([__version__, plan.label, *facts])
         tasks.append(Task(tile, pieces.change_tile, (path, key, *pair, plan.label)))
     _carry_out(plan, "change", tasks, workers, progress)
     return {task.id: task.arguments[0] for task in tasks}
@@ -198,63 +201,73 @@ def _carry_out(
 ) -> list[Any]:
     """Run the tasks of a stage and note each in the ledger; raise if one failed."""
     ledger = Ledger(plan.folder / "ledger.jsonl")
-    results, failed = [], {}
+    results: list[Any] = []
+    failed: dict[str, Exception] = {}
     for task, outcome in workers.run(tasks, f"{plan.period} {stage}", progress):
         if isinstance(outcome, Exception):
-            failed[task.id] = f"{type(outcome).__name__}: {outcome}"
-            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", failed[task.id]))
+            failed[task.id] = outcome
+            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", _reason(outcome)))
         else:
             results.append(outcome)
             ledger.note(Entry("tile", f"{stage}/{task.id}", getattr(outcome, "state", "done")))
     if failed:
-        tile, reason = next(iter(failed.items()))
+        tile, first = next(iter(failed.items()))
+        if isinstance(first, JinhuaError):
+            raise first
         raise PartialError(
             f"{len(failed)} of {len(tasks)} tiles failed in {plan.period} {stage}, "
-            f"first {tile}: {reason}; what is finished is kept, run again",
+            f"first {tile}: {_reason(first)}; what is finished is kept, run again",
             zh=f"{plan.period} {stage}：{len(tasks)} 块中有 {len(failed)} 块失败，"
-            f"首个为 {tile}（{reason}）；已完成部分保留，请重新运行",
-        )
+            f"首个为 {tile}（{_reason(first)}）；已完成部分保留，请重新运行",
+        ) from first
     return results
+
+
+def _reason(error: Exception) -> str:
+    """Say what went wrong, also for exceptions without a text."""
+    return f"{type(error).__name__}: {error}"
 
 
 def _inspect(plan: Plan, ledger: Ledger, workers: Pool, progress: Progress) -> dict[str, str]:
     """Look at the headers of scenes not yet found sound; return the unsound with the reason."""
-    known = ledger.current()
+    sound = {entry.id for entry in ledger.current().values() if entry.state == "sound"}
+    bands, stac = plan.settings.composite.bands, plan.settings.stac
     tasks = [
-        Task(
-            scene.id,
-            pieces.inspect_scene,
-            (scene, plan.settings.composite.bands, plan.settings.stac),
-        )
+        Task(scene.id, pieces.inspect_scene, (scene, bands, stac))
         for scene in plan.inventory.kept
-        if known.get(("header", scene.id), _UNKNOWN).state != "sound"
+        if _header_id(scene, bands) not in sound
     ]
     unsound = {}
     for task, outcome in workers.run(tasks, f"{plan.period} headers", progress):
-        reason = str(outcome) if outcome is not None else ""
-        ledger.note(Entry("header", task.id, "unsound" if reason else "sound", reason))
+        reason = _reason(outcome) if isinstance(outcome, Exception) else outcome
+        header = _header_id(task.arguments[0], bands)
+        ledger.note(Entry("header", header, "unsound" if reason else "sound", reason))
         if reason:
             unsound[task.id] = reason
     ledger.note(*(Entry("scene", scene, "failed", reason) for scene, reason in unsound.items()))
-    _gate_failed(plan, len(unsound))
+    _gate_failed(plan, unsound)
     return unsound
 
 
-_UNKNOWN = Entry("header", "", "unknown")
+def _header_id(scene: Scene, bands: Sequence[str]) -> str:
+    """Name the headers that were looked at: other bands or addresses are other headers."""
+    hrefs = [scene.assets[band].href for band in (*bands, "scl")]
+    return f"{scene.id} {fingerprint(hrefs)}"
 
 
-def _gate_failed(plan: Plan, failed: int) -> None:
+def _gate_failed(plan: Plan, failed: Mapping[str, str]) -> None:
     """Stop when more scenes could not be read than the gate allows."""
-    share = failed / len(plan.inventory.kept)
+    share = len(failed) / len(plan.inventory.kept)
     limit = plan.settings.gates.max_failed_assets
     if share > limit:
         where = plan.folder / "ledger.jsonl"
+        first = next(iter(failed.values()))
         raise PartialError(
-            f"{failed} of {len(plan.inventory.kept)} scenes of {plan.period} could not be read "
-            f"({share:.1%}, limit {limit:.1%}); see {where}; run again, "
+            f"{len(failed)} of {len(plan.inventory.kept)} scenes of {plan.period} could not be "
+            f"read ({share:.1%}, limit {limit:.1%}), first: {first}; see {where}; run again, "
             "or raise [gates] max_failed_assets",
-            zh=f"{plan.period.name_zh}有 {failed}/{len(plan.inventory.kept)} 景影像无法读取"
-            f"（{share:.1%}，上限 {limit:.1%}）；详见 {where}；"
+            zh=f"{plan.period.name_zh}有 {len(failed)}/{len(plan.inventory.kept)} 景影像无法读取"
+            f"（{share:.1%}，上限 {limit:.1%}），首个原因：{first}；详见 {where}；"
             "请重新运行或放宽 [gates] max_failed_assets",
         )
 
@@ -272,5 +285,21 @@ def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
     return points.assign(tile=[grid.tile_id(point.x, point.y) for point in points.geometry])
 
 
-def _workers(plan: Plan) -> int:
-    return plan.settings.run.workers or len(os.sched_getaffinity(0))
+def _no_model() -> ConfigError:
+    return ConfigError(
+        "no model: set [model] file to a stored model, or [model] samples to a point layer",
+        zh="没有模型：请在 [model] 中设置 file（已有模型）或 samples（训练样本点图层）",
+    )
+
+
+def _require_layers(settings: Settings) -> None:
+    """Look at the layers before hours are spent on pixels."""
+    model, reference = settings.model, settings.reference
+    if model.file is not None:
+        landcover.Model.load(model.file)
+    elif model.samples is not None:
+        read_points(model.samples, settings.area.crs, any_of=("class", "canopy"))
+    else:
+        raise _no_model()
+    if reference.file is not None:
+        read_points(reference.file, settings.area.crs, any_of=("canopy",))

@@ -88,6 +88,8 @@ class Scene:
         By canonical band name; always holds ``scl``.
     provider : str
         Name of the profile, for provenance only: no code may branch on it.
+    simulated : bool
+        True where the item says that its pixels were made, not seen.
     """
 
     id: str
@@ -103,6 +105,7 @@ class Scene:
     footprint: BaseGeometry
     assets: Mapping[str, Asset]
     provider: str
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

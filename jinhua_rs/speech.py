@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -19,10 +19,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from jinhua_rs.errors import JinhuaError
 from jinhua_rs.figures import Language
 from jinhua_rs.tasks import Progress as Told
 
-__all__ = ["Speech"]
+__all__ = ["INTERRUPTED", "Speech"]
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,22 @@ class Speech:
             self.tell({"error": text, "exit_code": code})
         else:
             self.err.print(text, style="red", highlight=False, markup=False, soft_wrap=True)
+
+    def guarded(self, call: Callable[[], int | None]) -> int:
+        """Call, turn an expected trouble into its message, and return the exit code."""
+        try:
+            return call() or 0
+        except JinhuaError as error:
+            self.complain(error.text(self.language), error.exit_code)
+            return error.exit_code
+        except KeyboardInterrupt:
+            text = "interrupted; finished pieces are kept, run again to go on"
+            zh = "已中断；已完成的部分保留，再次运行即可继续"
+            self.complain(zh if self.language == "zh" else text, INTERRUPTED)
+            return INTERRUPTED
+        except OSError as error:
+            self.complain(f"{type(error).__name__}: {error}", JinhuaError.exit_code)
+            return JinhuaError.exit_code
 
     @contextmanager
     def progress(self) -> Iterator[Told]:

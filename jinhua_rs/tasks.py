@@ -1,12 +1,15 @@
 """Run many independent pieces of work: one future each, with progress, failures kept apart."""
 
 import logging
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import dask
+from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster, as_completed
 
 __all__ = ["Pool", "Progress", "Task", "pool"]
@@ -78,20 +81,40 @@ class Pool:
 @contextmanager
 def pool(workers: int, memory_gib: float) -> Iterator[Pool]:
     """
-    Start ``workers`` local worker processes with a memory limit each; 1 means none at all.
+    Start ``workers`` local worker processes with a memory limit each.
+
+    0 means one for each core that this process may use; 1 means none: work is done right here.
 
     The cluster listens on loopback only and is closed at the end, also on Ctrl-C. A task whose
     worker dies is not handed to the next worker: :meth:`Pool.run` tries it again alone.
     """
-    if workers == 1:
+    number = workers or CPU_COUNT
+    if number == 1:
         yield Pool(None)
         return
-    with (
-        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
-        LocalCluster(
-            n_workers=workers, threads_per_worker=1, memory_limit=f"{memory_gib}GiB",
-            host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR,
-        ) as cluster,
-        Client(cluster) as client,
-    ):  # fmt: skip
-        yield Pool(client)
+    with dask.config.set({"distributed.scheduler.allowed-failures": 0}), ExitStack() as held:
+        with _deaf_children():
+            cluster = held.enter_context(
+                LocalCluster(
+                    n_workers=number, threads_per_worker=1, memory_limit=f"{memory_gib}GiB",
+                    host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.ERROR,
+                )
+            )  # fmt: skip
+        yield Pool(held.enter_context(Client(cluster)))
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """
+    Let processes that start in the block ignore Ctrl-C, which a terminal sends to all.
+
+    The parent hears it again once the pool stands, and closes the pool in order.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,11 +1,9 @@
 """Areas with their unit in the name, and the Chinese units that staff read."""
 
-__all__ = ["M2_PER_MU", "MU_PER_HA", "MU_PER_KM2", "hectares", "mu", "ten_thousand_mu"]
+__all__ = ["M2_PER_MU", "hectares", "mu", "ten_thousand_mu"]
 
 M2_PER_MU = 10_000 / 15
 """1 亩 = 10000/15 m²; the printed 0.0667 ha is a rounded form and never computed with."""
-MU_PER_HA = 15.0
-MU_PER_KM2 = 1_500.0
 
 
 def mu(area_m2: float) -> float:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import rasterio
 
-from jinhua_rs import catalog, figures, planning, regions, schema, store
+from jinhua_rs import catalog, figures, planning, regions, report, schema, store
 from jinhua_rs.errors import IntegrityError, JinhuaError
 from jinhua_rs.ledger import Ledger
 from jinhua_rs.period import Period
@@ -68,7 +68,7 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
     return State(
         period=str(period),
         folder=str(folder),
-        state="published" if (folder / store.SUMS).is_file() else "begun",
+        state="published" if (folder / planning.PUBLISHED / store.SUMS).is_file() else "begun",
         tiles=len(plan.tiles),
         finished=finished,
         scenes=dict(ledger.counts("scene")),
@@ -78,12 +78,12 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
 
 def verify(folder: Path) -> int:
     """
-    Check a published period: checksums, indicator table, maps.
+    Check a publication: checksums, indicator table, maps, and that the counts agree.
 
     Returns
     -------
     int
-        Number of files and tiles that were checked.
+        Number of files that were checked.
 
     Raises
     ------
@@ -92,10 +92,8 @@ def verify(folder: Path) -> int:
     """
     damaged = store.verify_sums(folder)
     if not damaged:
-        table = pd.read_csv(folder / "indicators.csv", dtype={"unit": str, "period": str})
-        records = table.to_dict("records")
-        schema.rows([{str(name): value for name, value in one.items()} for one in records])
-        damaged = [name for name in map(_wrong_map, sorted(folder.glob("*.tif"))) if name]
+        damaged = [name for name in map(_wrong_map, sorted(folder.rglob("*.tif"))) if name]
+        damaged += _disagreements(folder)
     if damaged:
         raise IntegrityError(
             f"{folder}: {len(damaged)} damaged: {', '.join(damaged[:10])}; "
@@ -104,6 +102,24 @@ def verify(folder: Path) -> int:
             "请删除后重新运行该时段",
         )
     return len((folder / store.SUMS).read_text(encoding="utf-8").splitlines())
+
+
+def _disagreements(folder: Path) -> list[str]:
+    """Say where indicator table, report and receipt of a publication differ."""
+    table = pd.read_csv(folder / "indicators.csv", dtype={"unit": str, "period": str})
+    records = table.to_dict("records")
+    schema.rows([{str(name): value for name, value in one.items()} for one in records])
+    said = report.from_json((folder / "report" / "report.json").read_text(encoding="utf-8"))
+    receipt = store.read_json(folder / "run.json")
+    facts = receipt if isinstance(receipt, dict) else {}
+    wrong = []
+    if len(table) != len(said.rows) + len(said.change_rows):
+        wrong.append("indicators.csv and report.json differ in rows")
+    if sorted(set(table["unit"])) != facts.get("units") or said.run_id != facts.get("run_id"):
+        wrong.append("run.json is of another run")
+    if facts.get("scenes") != said.scenes.kept:
+        wrong.append("run.json and report.json differ in scenes")
+    return wrong
 
 
 def _wrong_map(path: Path) -> str:

@@ -118,6 +118,29 @@ def test_margin_is_a_cover(margin):
         forest_change(period(0.1), period(0.6), margin=margin)
 
 
-def test_without_canopy_there_is_no_change():
+@pytest.mark.parametrize("lacking", ["before", "after", "both"])
+def test_without_canopy_a_change_of_code_is_enough(lacking):
+    before = period([0.18, 0.24, 0.18, 0.24, np.nan, 0.60])
+    after = period([0.24, 0.18, 0.10, 0.70, 0.60, np.nan])
+    if lacking != "after":
+        before = before.drop_vars("canopy")
+    if lacking != "before":
+        after = after.drop_vars("canopy")
+
+    change = forest_change(before, after)
+
+    assert change.values.tolist() == [[2, 3, 1, 4, 0, 0]]
+    assert forest_change(before.chunk(x=2), after.chunk(x=3)).compute().identical(change)
+
+
+@pytest.mark.parametrize("spoil", [lambda d: d.drop_vars("forest"), lambda d: d.astype("float64")])
+def test_what_breaks_the_contract_is_refused(spoil):
+    with pytest.raises(ContractError):
+        forest_change(period(0.1), spoil(period(0.6)))
+
+
+def test_a_canopy_that_breaks_the_contract_is_refused_even_if_it_is_not_compared():
+    after = period(0.6).assign(canopy=lambda d: d.canopy.astype("float64"))
+
     with pytest.raises(ContractError, match="canopy"):
-        forest_change(period(0.1), period(0.6).drop_vars("canopy"))
+        forest_change(period(0.1).drop_vars("canopy"), after)

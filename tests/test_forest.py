@@ -1,5 +1,7 @@
 """Forest rows on a small country whose truth is known."""
 
+from dataclasses import replace
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -162,9 +164,34 @@ def test_below_the_gate_there_is_no_number(maps, units, country):
     share, area = (found.loc[("A", f"tree_cover_{name}")] for name in ("share", "area"))
     assert (share["status"], area["status"]) == ("insufficient", "insufficient")
     assert np.isnan([share["value"], share["low"], area["value"]]).all()
-    assert found.loc[("A", "tree_cover_share_mapped"), "value"] > 0
-    assert found.loc[("A", "mean_ndvi"), "value"] > 0
     assert found.loc[("city", "tree_cover_share"), "status"] == "ok"
+
+
+def test_below_the_gate_there_is_no_context_either(maps, units, country):
+    found = table(
+        coverage_rows(maps, units, survey(country[0]), period=PERIOD, min_clear_share=0.95)
+    )
+
+    assert (found.loc["A", "status"] == "insufficient").all()
+    assert found.loc["A", "value"].isna().all()
+    assert found.loc["A", "n_clear_share"].to_numpy() == pytest.approx(1 - 1600 / 24000)
+    assert (found.loc["A", "source"] == "seen clear 93%, needed 95%").all()
+    context = ["tree_cover_share_mapped", "mean_ndvi", "mean_canopy"]
+    assert (found.loc["city"].loc[context, "status"] == "no_interval").all()
+    assert (found.loc["city"].loc[context, "value"] > 0).all()
+
+
+@pytest.mark.parametrize("absent", [("canopy",), ("ndvi",), ("canopy", "ndvi")])
+def test_a_map_that_was_not_made_has_no_rows(maps, units, country, absent):
+    fewer = replace(maps, **dict.fromkeys(absent))
+
+    found, whole = (
+        table(coverage_rows(given, units, survey(country[0]), period=PERIOD, min_clear_share=0.6))
+        for given in (fewer, maps)
+    )
+
+    gone = [f"mean_{name}" for name in absent]
+    pd.testing.assert_frame_equal(found, whole.drop(index=gone, level="indicator"))
 
 
 def test_means_are_of_seen_ground(maps, units, country):

@@ -1,4 +1,5 @@
 import sys
+from copy import deepcopy
 
 import dask
 import dask.array
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from jinhua_rs import store
 from jinhua_rs.errors import ContractError
 from jinhua_rs.landcover import Model, TrainOptions, predict, train
 from jinhua_rs.schema import check
@@ -46,7 +48,7 @@ def test_equals_scikit_learn_and_leaves_the_unseen_empty(features, model):
     seen = np.isfinite(features.values).all(axis=0)
     pixels = features.values[:, seen].T
     shares = model.classifier.predict_proba(pixels)
-    canopy = model.regressor.predict(pixels).astype(np.float32)
+    canopy = model.regressor.predict(pixels).round(4).astype(np.float32)
     assert (~seen).sum() == 19
     assert np.array_equal(found.landcover.values[seen], model.classifier.predict(pixels))
     assert np.array_equal(found.confidence.values[seen], shares.max(axis=1).astype(np.float32))
@@ -134,6 +136,31 @@ def test_canopy_of_exactly_a_fifth_is_forest(features):
 
     assert np.all(found.canopy == np.float32(0.2))
     assert np.all(found.forest == 2)
+
+
+@pytest.mark.parametrize(("canopy", "code"), [(0.19994, 1), (0.19996, 2), (0.2, 2), (0.20004, 2)])
+def test_forest_is_cut_on_the_canopy_that_is_kept(features, model, tmp_path, canopy, code):
+    leaves = deepcopy(model.regressor)
+    for tree in leaves.estimators_:
+        tree.tree_.value[:] = canopy
+    named = predict(features, Model(model.card, None, leaves))
+
+    store.write_tile(tmp_path / "land.zarr", named)
+    kept = store.open_tile(tmp_path / "land.zarr")
+
+    assert kept.canopy.equals(named.canopy)
+    cut = np.where(kept.canopy >= np.float32(0.2), 2, 1)
+    assert np.array_equal(kept.forest, np.where(kept.canopy.isnull(), 0, cut))
+    assert np.all(named.forest.values[named.forest.values != 0] == code)
+
+
+def test_every_canopy_that_is_kept_comes_back_the_same(tmp_path):
+    steps = np.round(np.arange(10_001) / 10_000, 4).astype(np.float32).reshape(73, 137)
+    canopy = xr.DataArray(steps, dims=("y", "x"), name="canopy")
+
+    store.write_tile(tmp_path / "land.zarr", canopy.to_dataset())
+
+    assert np.array_equal(store.open_tile(tmp_path / "land.zarr").canopy, steps)
 
 
 def test_an_empty_tile_is_an_empty_map(features, model):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jinhua_rs.errors import ConfigError
-from jinhua_rs.period import Period
+from jinhua_rs.period import ZONE, Period
 
 
 @pytest.mark.parametrize(
@@ -46,6 +46,27 @@ def test_parse_refuses_the_rest_with_exit_code_2(text):
     assert "2024年第三季度" in caught.value.text("zh")
 
 
+@pytest.mark.parametrize("text", ["2014", "2014Q3", "2101", "2101Q1"])
+def test_the_message_names_the_period_as_it_was_written(text):
+    with pytest.raises(ConfigError, match=f"unknown period '{text}'") as caught:
+        Period.parse(text)
+    assert f"'{text}'" in caught.value.text("zh")
+
+
+@pytest.mark.parametrize("last", [Period(2100), Period(2100, 4)])
+def test_the_last_period_has_an_end(last):
+    assert last.stop == datetime(2101, 1, 1, tzinfo=ZONE)
+    assert last.contains(datetime(2100, 12, 31, tzinfo=ZONE))
+    assert Period(2099) < last
+
+
+@given(st.integers(2015, 2099), st.sampled_from([None, 1, 2, 3, 4]))
+def test_a_period_ends_where_the_next_begins(year, number):
+    period = Period(year, number)
+
+    assert period.stop == (period + 1).start
+
+
 @given(st.integers(2016, 2090), st.integers(1, 4), st.integers(-3, 40))
 def test_quarter_arithmetic_is_a_line(year, number, steps):
     quarter = Period(year, number)
@@ -53,7 +74,6 @@ def test_quarter_arithmetic_is_a_line(year, number, steps):
     assert quarter + steps - steps == quarter
     assert Period.parse(str(quarter)) == quarter
     assert Period.parse(quarter.name_zh) == quarter
-    assert quarter.stop == (quarter + 1).start
 
 
 @given(st.datetimes(datetime(2016, 1, 1), datetime(2090, 1, 1)))

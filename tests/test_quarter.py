@@ -54,8 +54,12 @@ def folder_of(config, period="2024Q4"):
     return config.parent / "out" / period
 
 
+def published_of(config, period="2024Q4"):
+    return folder_of(config, period) / "published"
+
+
 def test_the_planted_truth_comes_out(published):
-    rows = pd.read_csv(folder_of(published) / "indicators.csv", dtype={"unit": str})
+    rows = pd.read_csv(published_of(published) / "indicators.csv", dtype={"unit": str})
     value = rows.set_index(["unit", "indicator"])["value"]
     low, high = (rows.set_index(["unit", "indicator"])[edge] for edge in ("low", "high"))
 
@@ -70,7 +74,7 @@ def test_the_planted_truth_comes_out(published):
 
 
 def test_every_product_is_there_labelled_and_whole(published, jinhua):
-    folder = folder_of(published)
+    folder = published_of(published)
     for name in ("forest", "canopy", "ndvi", "landcover", "n_clear", "change"):
         with rasterio.open(folder / f"{name}.tif") as source:
             assert source.tags()["label"] == "SIMULATED 模拟数据"
@@ -88,21 +92,19 @@ def test_a_second_run_makes_nothing_anew_and_gives_equal_numbers(published, jinh
     folder = folder_of(published)
     tiles = sorted(folder.glob("tiles/*/*.zarr.json"))
     before = [(path.stat().st_mtime_ns, path.read_bytes()) for path in tiles]
-    table = (folder / "indicators.csv").read_bytes()
+    table = (folder / "published" / "indicators.csv").read_bytes()
 
     code, _, _ = jinhua("run", "2024Q4", "--config", published)
 
     assert code == 0
     assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in tiles] == before
-    assert (
-        folder / "indicators.csv"
-    ).read_bytes() == table or "tree_cover_change" in table.decode()
+    assert (folder / "published" / "indicators.csv").read_bytes() == table
 
 
 def test_damage_is_found_and_named(published, jinhua, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(published.parent, copy)
-    target = copy / "out" / "2024Q4" / "forest.tif"
+    target = copy / "out" / "2024Q4" / "published" / "forest.tif"
     data = bytearray(target.read_bytes())
     data[len(data) // 2] ^= 0xFF
     target.write_bytes(data)
@@ -131,7 +133,7 @@ def test_one_county_alone(published, jinhua):
     assert code == 0
     assert "北县" in out
     rows = pd.read_csv(
-        folder_of(published, "2024Q4.990001") / "indicators.csv", dtype={"unit": str}
+        published_of(published, "2024Q4.990001") / "indicators.csv", dtype={"unit": str}
     )
     assert set(rows["unit"]) == {"990001"}
 
@@ -173,8 +175,7 @@ def test_an_all_cloud_quarter_invents_nothing(tmp_path, jinhua):
     code, _, err = jinhua("run", "2024Q4", "--config", config)
     assert code == 3
     assert "数据不足" in err
-    assert not (folder_of(config) / "indicators.csv").exists()
-    assert not (folder_of(config) / "report").exists()
+    assert not published_of(config).exists()
 
 
 def test_a_scene_without_scene_classes_is_dropped_not_used_unmasked(tmp_path, jinhua):
@@ -185,7 +186,7 @@ def test_a_scene_without_scene_classes_is_dropped_not_used_unmasked(tmp_path, ji
         path.write_text(json.dumps(item))
     code, _, err = jinhua("run", "2024Q4", "--config", config)
     assert code == 3
-    assert not (folder_of(config) / "indicators.csv").exists()
+    assert not published_of(config).exists()
     assert "残缺" in err
 
 
@@ -197,6 +198,76 @@ def test_a_wrong_crs_stops_at_the_gate(tmp_path, jinhua):
     assert code == 4
     assert "ledger.jsonl" in err
     assert "CRS" in (folder_of(config) / "ledger.jsonl").read_text()
+
+
+def test_missing_samples_are_said_before_anything_is_computed(tmp_path, jinhua):
+    config = little_city(tmp_path / "city")
+    (config.parent / "samples.gpkg").unlink()
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 2
+    assert "samples.gpkg" in err
+    assert not (folder_of(config) / "tiles").exists()
+
+
+def test_a_published_quarter_is_never_changed_a_correction_stands_beside_it(
+    tmp_path, published, jinhua
+):
+    shutil.copytree(published.parent, tmp_path / "copy")
+    config = tmp_path / "copy" / "jinhua.toml"
+    former = json.loads((published_of(config) / "run.json").read_text())["run_id"]
+    table = (published_of(config) / "indicators.csv").read_bytes()
+
+    config.write_text(config.read_text() + "[gates]\nmin_clear_share = 1.0\n")
+    code, _, err = jinhua("run", "2024Q4", "--config", config)
+    assert code == 0 or "数据不足" in err
+    change_config(config, "min_clear_share = 1.0", "min_clear_share = 0.5")
+    code, _, _ = jinhua("run", "2024Q4", "--config", config)
+
+    assert code == 0
+    kept = folder_of(config) / "history" / former
+    assert (kept / "indicators.csv").read_bytes() == table
+    assert store.verify_sums(kept) == []
+    assert json.loads((published_of(config) / "run.json").read_text())["run_id"] != former
+    assert jinhua("verify", "2024Q4", "--config", config)[0] == 0
+    assert jinhua("verify", "2019Q4", "--config", config)[0] == 0
+
+
+def test_other_questions_search_anew_and_the_address_does_not_matter(published, tmp_path, jinhua):
+    shutil.copytree(published.parent, tmp_path / "copy")
+    config = tmp_path / "copy" / "jinhua.toml"
+    config.write_text(config.read_text().replace('url = "./"', 'url = "./gone"'))
+    assert jinhua("plan", "2024Q4", "--config", config)[0] == 0
+    config.write_text(config.read_text().replace('url = "./gone"', 'url = "./"\nmax_cloud = 5'))
+    assert jinhua("plan", "2024Q4", "--config", config)[0] == 3
+
+
+def test_an_outage_heals(tmp_path, jinhua):
+    """Files that cannot be read for a while are read by the next run, not written off."""
+    config = little_city(tmp_path / "city")
+    config.write_text(config.read_text() + "[gates]\nmax_failed_assets = 1.0\n")
+    files = sorted((config.parent / "scenes").glob("*2024*.nir.tif"))
+    whole = [path.read_bytes() for path in files]
+    for path in files:
+        path.write_bytes(path.read_bytes()[:9_000])
+    assert jinhua("run", "2024Q4", "--config", config)[0] == 3
+    for path, content in zip(files, whole, strict=True):
+        path.write_bytes(content)
+
+    assert jinhua("run", "2024Q4", "--config", config)[0] == 0
+    with rasterio.open(published_of(config) / "n_clear.tif") as source:
+        assert source.read(1).min() == 3
+
+
+def test_simulated_scenes_mark_the_products_whatever_the_settings_say(tmp_path, jinhua):
+    config = little_city(tmp_path / "city", years=(2019,))
+    change_config(config, "simulated = true", "simulated = false")
+    for path in (config.parent / "items").glob("*.json"):
+        item = json.loads(path.read_text())
+        item["properties"]["jinhua:simulated"] = True
+        path.write_text(json.dumps(item))
+
+    assert jinhua("run", "2019Q4", "--config", config)[0] == 0
+    assert "模拟数据" in (published_of(config, "2019Q4") / "report" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("limit", ["0.02", "0.5"])
@@ -212,10 +283,10 @@ def test_a_cut_file_is_listed_and_counted_against_the_gate(tmp_path, jinhua, lim
     assert '"state": "failed"' in ledger
     if limit == "0.02":
         assert code == 4
-        assert not (folder_of(config) / "indicators.csv").exists()
+        assert not published_of(config).exists()
     else:
         assert code == 0
-        with rasterio.open(folder_of(config) / "n_clear.tif") as source:
+        with rasterio.open(published_of(config) / "n_clear.tif") as source:
             looks = source.read(1)
         assert (looks.min(), looks.max()) == (2, 3)  # the tiles that the cut reaches lose one
 
@@ -264,5 +335,6 @@ def test_killed_anywhere_a_rerun_gives_the_same_bytes(tmp_path, published):
     ours, theirs = folder_of(config), folder_of(published)
     for path in sorted(theirs.glob("tiles/*/*.zarr")):
         assert store.digest(ours / path.relative_to(theirs)) == store.digest(path)
-    assert (ours / "indicators.csv").read_bytes() == (theirs / "indicators.csv").read_bytes()
+    table = "published/indicators.csv"
+    assert (ours / table).read_bytes() == (theirs / table).read_bytes()
     assert not list(ours.rglob("*.part"))

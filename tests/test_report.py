@@ -59,7 +59,7 @@ def numbers():
         row(CITY, "tree_cover_share_mapped", 63.5, status="no_interval"),
         row(WEST, "tree_cover_share", 72.5, 70.0, 75.0, clear=0.9),
         row(WEST, "tree_cover_area", 95_000.0, 91_000.0, 99_000.0),
-        row(MIDDLE, "tree_cover_share", NAN, status="insufficient", clear=NAN),
+        row(MIDDLE, "tree_cover_share", 55.55, status="no_interval", clear=0.8),
         row(MIDDLE, "tree_cover_share_mapped", 55.55, status="no_interval", clear=0.8),
         row(EAST, "tree_cover_share", NAN, status="insufficient", clear=0.312),
     ]
@@ -173,7 +173,7 @@ def test_json_goes_there_and_back_and_holds_no_nan():
 
     assert report.from_json(text) == data
     assert "NaN" not in text
-    assert json.loads(text)["rows"][5]["value"] is None
+    assert json.loads(text)["rows"][7]["value"] is None
 
 
 @pytest.mark.parametrize("harm", ["{", "[]", '{"period": 3}'])
@@ -242,6 +242,23 @@ def test_a_pixel_count_is_context_in_grey_and_never_judged():
     assert ["forest_cover"] not in table
     assert "不作判定" in text
     assert 'class="context whole"' in page
+
+
+def test_below_the_gate_no_pixel_count_stands_in():
+    gated = rows(
+        [
+            row(CITY, "tree_cover_share", 61.8, 60.9, 62.7),
+            row(EAST, "tree_cover_share", NAN, status="insufficient", clear=0.05),
+            row(EAST, "tree_cover_share_mapped", 77.7, status="no_interval", clear=0.05),
+        ]
+    )
+
+    page = html.render(make(rows=report.records(gated), change_rows=()), {})
+
+    assert county_row(page, "磐安县")[1:] == [
+        "—", "—", "—", "数据不足", "—", "—", "5.0%", "数据不足",
+    ]  # fmt: skip
+    assert "77.7" not in page
 
 
 def test_what_is_not_known_is_a_dash_and_never_zero():

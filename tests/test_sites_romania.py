@@ -444,7 +444,8 @@ class TestOnRealPixels:
 # --- from published maps to the page -------------------------------------------------------------
 
 
-def publish(folder, canopy, ndvi, rows=()):
+def publish(period, canopy, ndvi, rows=()):
+    folder = period / "published"
     folder.mkdir(parents=True)
     west, _, _, north = romania.outline().bounds
     for name, values in {"canopy": canopy, "ndvi": ndvi}.items():
@@ -456,7 +457,7 @@ def publish(folder, canopy, ndvi, rows=()):
             file.write(values.astype("float32"), 1)
     pd.DataFrame(rows).to_csv(folder / "indicators.csv", index=False)
     decisions = [{"verdict": "kept"}, {"verdict": "kept"}, {"verdict": "dropped"}]
-    (folder / "scenes.json").write_text(json.dumps({"decisions": decisions}))
+    (period / "scenes.json").write_text(json.dumps({"decisions": decisions}))
     return folder
 
 

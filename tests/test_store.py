@@ -1,8 +1,14 @@
+import importlib.util
 import json
 import multiprocessing
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -65,6 +71,108 @@ def test_a_killed_write_leaves_the_old_file_and_is_swept(tmp_path):
     assert path.read_text() == "old"
     assert store.sweep(tmp_path) == 1
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def folder_with(path, text):
+    path.mkdir()
+    (path / "page").write_text(text)
+
+
+def test_a_folder_is_replaced_and_nothing_is_left_beside(tmp_path):
+    path = tmp_path / "report"
+    folder_with(path, "old")
+    with store.whole(path) as part:
+        folder_with(part, "new")
+        assert (path / "page").read_text() == "old"
+    assert (path / "page").read_text() == "new"
+    assert os.listdir(tmp_path) == ["report"]
+
+
+def test_a_link_to_a_folder_is_replaced_and_the_folder_is_kept(tmp_path):
+    folder_with(tmp_path / "elsewhere", "old")
+    (tmp_path / "report").symlink_to(tmp_path / "elsewhere")
+    with store.whole(tmp_path / "report") as part:
+        folder_with(part, "new")
+    assert (tmp_path / "report" / "page").read_text() == "new"
+    assert (tmp_path / "elsewhere" / "page").read_text() == "old"
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "report"]
+
+
+def test_an_old_folder_comes_back_when_the_new_one_cannot_take_its_name(tmp_path, monkeypatch):
+    path, rename = tmp_path / "report", Path.replace
+    folder_with(path, "old")
+
+    def refuse_the_new(self, target):
+        if self.name.endswith(".part") and not self.name.endswith(".old.part"):
+            raise PermissionError(13, "in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuse_the_new)
+    with pytest.raises(ConfigError, match="in use"), store.whole(path) as part:
+        folder_with(part, "new")
+    assert (path / "page").read_text() == "old"
+    assert os.listdir(tmp_path) == ["report"]
+
+
+def _die_between_the_renames(path):
+    rename = Path.replace
+
+    def rename_and_die(self, target):
+        rename(self, target)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    Path.replace = rename_and_die
+    with store.whole(path) as part:
+        folder_with(part, "new")
+
+
+def test_a_folder_put_aside_by_a_killed_run_is_put_back(tmp_path):
+    path = tmp_path / "report"
+    folder_with(path, "old")
+    process = multiprocessing.get_context("spawn").Process(
+        target=_die_between_the_renames, args=(path,)
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert not path.exists()
+
+    assert store.sweep(tmp_path) == 2
+    assert (path / "page").read_text() == "old"
+    assert os.listdir(tmp_path) == ["report"]
+
+
+def test_a_folder_put_aside_does_not_come_back_over_its_successor_or_a_newer_one(tmp_path):
+    folder_with(tmp_path / "done", "new")
+    folder_with(tmp_path / ".done.7.old.part", "old")
+    for pid, (age, text) in enumerate([(30, "oldest"), (10, "newest"), (20, "older")]):
+        aside = tmp_path / f".lost.{pid}.old.part"
+        folder_with(aside, text)
+        os.utime(aside, (time.time() - age, time.time() - age))
+
+    assert store.sweep(tmp_path) == 4
+    assert (tmp_path / "done" / "page").read_text() == "new"
+    assert (tmp_path / "lost" / "page").read_text() == "newest"
+    assert sorted(os.listdir(tmp_path)) == ["done", "lost"]
+
+
+def test_on_windows_folders_are_not_flushed_and_files_are_opened_to_be_written(
+    tmp_path, monkeypatch
+):
+    opened, real = [], os.open
+
+    def note(path, flags, *more, **named):
+        opened.append((Path(path), flags))
+        return real(path, flags, *more, **named)
+
+    monkeypatch.setattr("jinhua_rs.store.atomic._WINDOWS", True)
+    folder_with(tmp_path / "report", "old")
+    with monkeypatch.context() as patch, store.whole(tmp_path / "report") as part:
+        folder_with(part, "new")
+        patch.setattr(os, "open", note)
+    assert (tmp_path / "report" / "page").read_text() == "new"
+    assert (part / "page", os.O_RDWR) in opened
+    assert tmp_path not in [path for path, flags in opened if flags == os.O_RDWR]
 
 
 def test_an_unwritable_place_is_a_configuration_error(tmp_path):
@@ -140,6 +248,91 @@ def test_float_mosaic_keeps_unseen_as_nan(tmp_path):
         assert np.isnan(source.nodata)
 
 
+def noise():
+    """A tile of which a map needs about half a megabyte."""
+    values = np.random.default_rng(0).random((400, 400)).astype("float32")
+    return assign_crs(xr.Dataset({"ndvi": band(values, "ndvi")}), "EPSG:4549")
+
+
+def noise_box():
+    return GeoBox.from_bbox((X0, Y0 - 4000, X0 + 4000, Y0), crs="EPSG:4549", resolution=10)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Mount a disk of so many kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(size):
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(disk)]
+        try:
+            done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        except OSError as error:
+            pytest.skip(f"no small disk can be mounted here: {error}")
+        if done.returncode:
+            pytest.skip(f"no small disk can be mounted here: {done.stderr.strip()}")
+        return disk
+
+    yield mount
+    if os.path.ismount(disk):
+        subprocess.run(["umount", str(disk)], check=True)  # noqa: S603, S607
+
+
+# Draft and map need about 500 kB each: the disk fills up in the draft, at its end, in the map.
+@pytest.mark.parametrize("size", [16, 300, 500, 600, 800])
+def test_a_full_disk_is_a_configuration_error_and_leaves_nothing(tmp_path, small_disk, size):
+    store.write_tile(tmp_path / "a.zarr", noise())
+    disk = small_disk(size)
+    with pytest.raises(ConfigError, match="free space") as caught:
+        store.write_mosaic(disk / "ndvi.tif", "ndvi", [tmp_path / "a.zarr"], noise_box())
+    assert caught.value.exit_code == 2
+    assert "腾出空间" in caught.value.zh
+    assert os.listdir(disk) == []
+
+
+def test_a_tile_on_a_full_disk_is_a_configuration_error(small_disk):
+    disk = small_disk(64)
+    with pytest.raises(ConfigError, match="No space left"):
+        store.write_tile(disk / "a.zarr", noise())
+    assert os.listdir(disk) == []
+
+
+@pytest.mark.parametrize("step", ["_paste", "_to_cog"])
+def test_gdal_errors_without_a_number_are_configuration_errors(tmp_path, monkeypatch, step):
+    def fail(*_, **__):
+        raise rasterio.errors.RasterioIOError("Write failed.")
+
+    store.write_tile(tmp_path / "a.zarr", tile())
+    (tmp_path / "maps").mkdir()
+    monkeypatch.setattr(f"jinhua_rs.store.raster.{step}", fail)
+    with pytest.raises(ConfigError, match="Write failed"):
+        store.write_mosaic(
+            tmp_path / "maps" / "ndvi.tif", "ndvi", [tmp_path / "a.zarr"], noise_box()
+        )
+    assert os.listdir(tmp_path / "maps") == []
+
+
+@pytest.mark.parametrize("cut", ["short", "other"])
+def test_a_map_that_gdal_wrote_wrongly_without_a_word_is_refused(tmp_path, monkeypatch, cut):
+    def copy(draft, part, **_):
+        shutil.copy(draft, part)
+        if cut == "short":
+            os.truncate(part, part.stat().st_size - 100_000)
+            return
+        with rasterio.open(part, "r+") as map_:
+            map_.write(np.zeros((1, 1), "float32"), 1, window=((9, 10), (9, 10)))
+
+    store.write_tile(tmp_path / "a.zarr", noise())
+    (tmp_path / "maps").mkdir()
+    monkeypatch.setattr("jinhua_rs.store.raster._to_cog", copy)
+    with pytest.raises(ConfigError, match="cannot write"):
+        store.write_mosaic(
+            tmp_path / "maps" / "ndvi.tif", "ndvi", [tmp_path / "a.zarr"], noise_box()
+        )
+    assert os.listdir(tmp_path / "maps") == []
+
+
 def test_sums_find_what_is_damaged_or_gone(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).write_text(name)
@@ -172,6 +365,35 @@ def test_two_runs_exclude_each_other_and_a_killed_one_frees_the_lock(tmp_path):
     process.join()
     with store.locked(tmp_path):
         pass
+
+
+def test_on_windows_the_lock_is_that_of_windows(tmp_path, monkeypatch):
+    held = set()
+
+    def locking(handle, mode, count):
+        file = os.fstat(handle).st_ino
+        assert (os.lseek(handle, 0, os.SEEK_CUR), count) == (0, 1)
+        if mode == "unlock":
+            held.remove(file)
+        elif file in held:
+            raise PermissionError(13, "Permission denied")
+        else:
+            held.add(file)
+
+    fake = SimpleNamespace(locking=locking, LK_NBLCK="lock", LK_UNLCK="unlock")
+    monkeypatch.setitem(sys.modules, "msvcrt", fake)
+    monkeypatch.setitem(sys.modules, "fcntl", None)  # cannot be imported
+    spec = importlib.util.spec_from_file_location("windows_lock", store.lock.__file__)
+    windows = importlib.util.module_from_spec(spec)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "platform", "win32")
+        spec.loader.exec_module(windows)
+
+    with windows.locked(tmp_path), pytest.raises(LockedError), windows.locked(tmp_path):
+        pass
+    assert not held
+    with windows.locked(tmp_path):
+        assert held
 
 
 def test_too_little_disk_is_said_beforehand(tmp_path):

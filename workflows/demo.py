@@ -1,6 +1,7 @@
 """The whole product on the simulated Jinhua: build it, serve it, run two periods, report."""
 
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,9 +17,8 @@ TWIN = Path(__file__).parent.parent / "demo" / "twin"
 PERIODS = ("2019Q4", "2024Q4")
 
 
-def main() -> None:
+def main(speech: Speech) -> None:
     """Make the baseline and the current period of the simulated city, and show the table."""
-    speech = Speech.of(os.environ.get("JINHUA_LANG", "zh"), as_json=False)
     spec = TwinSpec(resolution=75.0, periods=PERIODS, dates_per_period=8)
     with speech.progress() as told:
         build(TWIN, spec, workers=2, progress=lambda done, total, _: told("twin", done, total))
@@ -33,4 +33,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    SPEECH = Speech.of(os.environ.get("JINHUA_LANG", "zh"), as_json=False)
+    sys.exit(SPEECH.guarded(lambda: main(SPEECH)))

@@ -15,9 +15,8 @@ from jinhua_rs.settings import load_settings
 from jinhua_rs.speech import Speech
 
 
-def main(period: str, config: Path | None = None) -> None:
+def main(speech: Speech, period: str, config: Path | None = None) -> None:
     """Plan a period, run it, and show the table."""
-    speech = Speech.of("zh", as_json=False)
     settings = load_settings(config).settings
 
     plan = planning.make_plan(Period.parse(period), settings)
@@ -30,4 +29,6 @@ def main(period: str, config: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else None)
+    SPEECH = Speech.of("zh", as_json=False)
+    PERIOD, *CONFIG = sys.argv[1:] or [""]
+    sys.exit(SPEECH.guarded(lambda: main(SPEECH, PERIOD, *map(Path, CONFIG))))

@@ -24,7 +24,7 @@ def run(period: str, url: str, *, fold: int = 0, root: str = "all", baseline: st
     settings = load_settings(HERE / "romania.toml", overrides=given).settings
     with suppress(NoDataError):  # the page lists such a quarter as not published
         quarter.run(planning.make_plan(Period.parse(period), settings), now=datetime.now(UTC))
-    return planning.period_folder(settings, Period.parse(period))
+    return planning.period_folder(settings, Period.parse(period)) / planning.PUBLISHED
 
 
 if __name__ == "__main__":

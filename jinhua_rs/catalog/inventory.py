@@ -268,6 +268,7 @@ def _scene_record(scene: Scene) -> dict[str, Any]:
 
 _PLAIN: Sequence[str] = (
     "id", "tile", "platform", "baseline", "offset", "offset_reason", "scale", "crs", "provider",
+    "simulated",
 )  # fmt: skip
 
 

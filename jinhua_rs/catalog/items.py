@@ -146,6 +146,7 @@ def _read(
             name: _asset(asset, properties, profile, access, base) for name, asset in raw.items()
         },
         provider=profile.name,
+        simulated=properties.get("jinhua:simulated") is True,
     )
     sequence = str(_first(properties, fields.sequence) or "")
     return Candidate(

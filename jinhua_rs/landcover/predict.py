@@ -17,6 +17,9 @@ __all__ = ["canopy_cover", "class_probabilities", "predict"]
 _PIXELS = 65_536
 """Pixels handed to a forest at once; bounds memory at about 20 MB beside the tile."""
 
+_DECIMALS = 4
+"""Canopy cover is kept in steps of 1e-4 (:func:`jinhua_rs.store.write_tile`)."""
+
 Pixels = npt.NDArray[np.float32]
 Arrays = tuple[npt.NDArray[Any], ...]
 
@@ -25,7 +28,9 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
     """
     Classify pixels and estimate their canopy cover.
 
-    Equal to scikit-learn's own ``predict`` and ``predict_proba``, whatever the chunks.
+    Equal to scikit-learn's own ``predict`` and ``predict_proba``, whatever the chunks; canopy
+    cover is rounded to four decimals, as it is kept, so that ``forest`` is the cut of what is
+    published.
 
     Parameters
     ----------
@@ -41,7 +46,7 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
         ``landcover`` uint8, :class:`~jinhua_rs.schema.Land` code, 0 = not seen, and
         ``confidence`` float32, probability of that class (share of votes), NaN = not seen;
         both only with a classifier.
-        ``canopy`` float32, 0-1, NaN = not seen; only with a regressor.
+        ``canopy`` float32, 0-1 in steps of 0.0001, NaN = not seen; only with a regressor.
         ``forest`` uint8, :class:`~jinhua_rs.schema.Forest` code, 0 = not seen: canopy ≥ 0.20,
         or without a regressor one of the tree classes.
 
@@ -137,7 +142,8 @@ def _block(pixels: Pixels, model: Model) -> dict[str, npt.NDArray[Any]]:
         found["confidence"] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
     if model.regressor is not None:
         # Cut what is published, so that whoever cuts the published canopy finds the same.
-        found["canopy"] = canopy_cover(model.regressor, pixels).astype(np.float32)
+        rounded = canopy_cover(model.regressor, pixels).round(_DECIMALS)
+        found["canopy"] = rounded.astype(np.float32)
         is_forest = found["canopy"] >= np.float32(FOREST_CANOPY)
     else:
         is_forest = np.isin(found["landcover"], [int(code) for code in TREE_CLASSES])

@@ -1,6 +1,5 @@
 """The county table: what is known of each unit, side by side."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,8 +22,9 @@ class Line:
     One unit of the county table.
 
     ``share`` is in percent, ``change`` in points, the areas in hectares. ``share`` is the
-    estimate with interval where there is one, else the pixel count, else nothing; ``area``
-    is of the same kind as ``share``. ``gain`` and ``loss`` are pixel counts.
+    estimate with interval where there is one, else the pixel count, else nothing; where data
+    are insufficient for the estimate no pixel count stands in. ``area`` is of the same kind as
+    ``share``. ``gain`` and ``loss`` are pixel counts.
     """
 
     unit: Unit
@@ -76,11 +76,8 @@ def _line(unit: Unit, now: Table, change: Table) -> Line:
     def of(table: Table, indicator: str) -> Estimate:
         return table.get((unit.code, indicator), MISSING)
 
-    estimated = of(now, "tree_cover_share")
     mapped = of(now, "tree_cover_share_mapped")
-    share = estimated if estimated.judged or not mapped.context_only else mapped
-    if math.isnan(share.clear_share) and not math.isnan(mapped.clear_share):
-        share = Estimate(share.value, share.low, share.high, share.status, mapped.clear_share)
+    share = now.get((unit.code, "tree_cover_share"), mapped)
     area = of(now, "tree_cover_area")
     return Line(
         unit=unit,

@@ -194,7 +194,7 @@ def _trial(fold: int, folder: Path) -> Trial:
 
 
 def _season(name: str, folder: Path) -> Season:
-    decisions = _decisions(folder / "scenes.json")
+    decisions = _decisions(folder.parent / "scenes.json")
     used = sum(decision["verdict"] == "kept" for decision in decisions)
     row = _row(folder, "tree_cover_share_mapped")
     if row is None:

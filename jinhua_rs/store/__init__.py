@@ -4,7 +4,6 @@ from jinhua_rs.store.atomic import (
     SUMS,
     digest,
     is_sealed,
-    locked,
     read_facts,
     read_json,
     require_space,
@@ -15,6 +14,7 @@ from jinhua_rs.store.atomic import (
     write_json,
     write_sums,
 )
+from jinhua_rs.store.lock import locked
 from jinhua_rs.store.raster import open_map, open_tile, tile_variables, write_mosaic, write_tile
 
 __all__ = [

@@ -1,27 +1,28 @@
 """Finished or absent: temporary name, fsync, rename, and the sidecar with the checksum last."""
 
-import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from jinhua_rs.errors import ConfigError, IntegrityError, LockedError
+from jinhua_rs.errors import ConfigError, IntegrityError
 
 __all__ = [
     "SUMS",
     "digest",
     "is_sealed",
-    "locked",
     "read_facts",
     "read_json",
     "require_space",
     "seal",
     "sweep",
+    "unwritable",
     "verify_sums",
     "whole",
     "write_json",
@@ -29,6 +30,8 @@ __all__ = [
 ]
 
 SUMS = "SHA256SUMS"
+_WINDOWS = sys.platform == "win32"
+_ASIDE = re.compile(r"\.(?P<name>.+)\.\d+\.old\.part")
 
 
 @contextmanager
@@ -37,7 +40,8 @@ def whole(path: Path) -> Iterator[Path]:
     Yield a temporary path beside ``path``; what is written there replaces ``path`` at the end.
 
     The body may make a file or a folder. If it raises, or the process dies, ``path`` is
-    as it was before.
+    as it was before. Only a folder cannot be replaced at one blow: if the process dies just
+    then, :func:`sweep` puts the old one back.
 
     Raises
     ------
@@ -49,19 +53,41 @@ def whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
         _to_disk(part)
-        if path.is_dir():
-            _remove(path)
-        part.replace(path)
-        _fsync(path.parent)
+        _put_in_place(part, path)
     except OSError as error:
         if error.errno is None:
             raise
-        raise ConfigError(
-            f"cannot write {path}: {error.strerror}; free space or choose another [output] root",
-            zh=f"无法写入 {path}（{error.strerror}）；请腾出空间或更换 [output] root",
-        ) from error
+        raise unwritable(path, error) from error
     finally:
         _remove(part)
+
+
+def unwritable(path: Path, error: Exception) -> ConfigError:
+    """Return what to tell the user when ``error`` came of writing ``path``."""
+    reason = getattr(error, "strerror", None) or error
+    return ConfigError(
+        f"cannot write {path}: {reason}; free space or choose another [output] root",
+        zh=f"无法写入 {path}（{reason}）；请腾出空间或更换 [output] root",
+    )
+
+
+def _put_in_place(part: Path, path: Path) -> None:
+    """Rename ``part`` to ``path``; a folder there goes aside first, for it cannot be replaced."""
+    if not path.is_dir():
+        part.replace(path)
+        _fsync(path.parent)
+        return
+    aside = path.with_name(f".{path.name}.{os.getpid()}.old.part")
+    _remove(aside)
+    path.replace(aside)
+    try:
+        part.replace(path)
+    except OSError:
+        aside.replace(path)
+        raise
+    _fsync(path.parent)
+    with suppress(OSError):  # the new one is in place; `sweep` takes what cannot go yet
+        _remove(aside)
 
 
 def _to_disk(path: Path) -> None:
@@ -71,7 +97,10 @@ def _to_disk(path: Path) -> None:
 
 
 def _fsync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    """Flush a file or folder; Windows cannot flush a folder, nor a file opened to be read."""
+    if _WINDOWS and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDWR if _WINDOWS else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
@@ -79,18 +108,35 @@ def _fsync(path: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    elif path.exists():
+    elif path.exists() or path.is_symlink():
         path.unlink()
 
 
 def sweep(folder: Path) -> int:
-    """Remove the temporary pieces that killed runs left in ``folder``; return how many."""
+    """
+    Clear away the temporary pieces that killed runs left in ``folder``; return how many.
+
+    A folder that was put aside, and whose successor never came, is put back.
+    """
     parts = list(folder.rglob(".*.part")) if folder.is_dir() else []
-    for part in parts:
+    for part in sorted(parts, key=_age):
+        _put_back(part)
         _remove(part)
     return len(parts)
+
+
+def _age(path: Path) -> int:
+    """Sort key: the newest first, so that the last good folder is the one put back."""
+    return -path.lstat().st_mtime_ns
+
+
+def _put_back(part: Path) -> None:
+    """Give a folder that was put aside its name again, if nothing has that name."""
+    aside = _ASIDE.fullmatch(part.name)
+    if aside and part.exists() and not (path := part.with_name(aside["name"])).exists():
+        part.replace(path)
 
 
 def digest(path: Path) -> str:
@@ -184,37 +230,6 @@ def read_facts(path: Path) -> dict[str, Any]:
             zh=f"{_sidecar(path)} 不是有效的校验文件；请重新运行该时段",
         )
     return facts
-
-
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """
-    Hold ``folder`` for one run; the lock of a killed run frees itself.
-
-    Raises
-    ------
-    LockedError
-        If another process holds it (exit code 75).
-    ConfigError
-        If the folder cannot be made or written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a")
-    except OSError as error:
-        raise ConfigError(
-            f"cannot write to {folder}: {error.strerror}; choose another [output] root",
-            zh=f"无法写入 {folder}（{error.strerror}）；请更换 [output] root",
-        ) from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise LockedError(
-                f"another run holds {folder}; wait for it to end",
-                zh=f"另一个运行正在使用 {folder}；请等待其结束",
-            ) from error
-        yield
 
 
 def require_space(folder: Path, wanted: int) -> None:

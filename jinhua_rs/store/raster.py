@@ -1,6 +1,8 @@
 """Rasters as the house keeps them: Zarr for tiles, Cloud-Optimised GeoTIFF for maps."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import errno
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
@@ -12,14 +14,15 @@ import rasterio.shutil
 import rioxarray
 import xarray as xr
 from odc.geo.geobox import GeoBox
-from rasterio.errors import RasterioIOError
+from rasterio._err import CPLE_BaseError  # what rasterio.shutil raises; no public name
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.io import DatasetWriter
 from rasterio.windows import Window
 from zarr.codecs import BloscCodec, BloscShuffle
 
 from jinhua_rs.errors import IntegrityError
 from jinhua_rs.schema import VARIABLES, ClassInfo
-from jinhua_rs.store.atomic import digest, whole
+from jinhua_rs.store.atomic import digest, unwritable, whole
 
 __all__ = ["open_map", "open_tile", "tile_variables", "write_mosaic", "write_tile"]
 
@@ -149,6 +152,13 @@ def write_mosaic(
     -------
     str
         SHA-256 of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to or the disk is full.
+    IntegrityError
+        If a tile is missing or damaged.
     """
     dtype = np.dtype(VARIABLES[variable].dtype)
     counts = dtype.kind == "u"
@@ -161,8 +171,7 @@ def write_mosaic(
     }  # fmt: skip
     if variable == "n_clear":
         profile["nodata"] = None
-    with TemporaryDirectory(dir=path.parent, prefix=".mosaic.", suffix=".part") as folder:
-        draft = Path(folder) / "draft.tif"
+    with _draft_for(path) as draft:
         with rasterio.open(draft, "w", **profile) as target:
             target.set_band_description(1, VARIABLES[variable].meaning)
             target.update_tags(
@@ -174,9 +183,20 @@ def write_mosaic(
                 _paste(target, open_tile(tile)[variable])
         with whole(path) as part:
             _to_cog(draft, part, categorical=counts)
+            _require_copied(draft, part)
     if classes:
         _write_categories(path, classes)
     return digest(path)
+
+
+@contextmanager
+def _draft_for(path: Path) -> Iterator[Path]:
+    """Yield where to draft the map ``path``; GDAL's word for a full disk becomes the house's."""
+    try:
+        with TemporaryDirectory(dir=path.parent, prefix=".mosaic.", suffix=".part") as folder:
+            yield Path(folder) / "draft.tif"
+    except (OSError, RasterioError, CPLE_BaseError) as error:
+        raise unwritable(path, error) from error
 
 
 def _paste(target: DatasetWriter, tile: xr.DataArray) -> None:
@@ -201,6 +221,20 @@ def _to_cog(source: Path, target: Path, *, categorical: bool) -> None:
         overview_resampling="MODE" if categorical else "AVERAGE",
         bigtiff="IF_SAFER", num_threads="1",
     )  # fmt: skip
+
+
+def _require_copied(draft: Path, copy: Path) -> None:
+    """Compare every block, since GDAL is silent about a disk that fills up as a file is closed."""
+    with rasterio.open(draft) as source, rasterio.open(copy) as target:
+        written = all(
+            source.get_tag_item(f"BLOCK_OFFSET_{column}_{row}", "TIFF", bidx=1)
+            for (row, column), _ in source.block_windows(1)
+        )
+        if not written or not all(
+            np.array_equal(source.read(1, window=at), target.read(1, window=at), equal_nan=True)
+            for _, at in target.block_windows(1)
+        ):
+            raise OSError(errno.EIO, "the map is not on the disk as it was written")
 
 
 def _palette(classes: Sequence[ClassInfo]) -> dict[int, tuple[int, int, int, int]]:

@@ -150,7 +150,7 @@ def _content(path: Path | None) -> str:
 
 
 def _facts(scene: Scene) -> tuple[object, ...]:
-    sums = [asset.checksum for asset in scene.assets.values()]
+    sums = sorted((band, asset.checksum or "") for band, asset in scene.assets.items())
     return scene.id, scene.offset, scene.scale, scene.baseline, sums
 
 

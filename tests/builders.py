@@ -1,5 +1,6 @@
 """Small worlds to test with: arrays one can check by eye, scenes and their files."""
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,7 +173,11 @@ def _city_item(folder, rng, year, day, *, forest, cloudy):
         with rasterio.open(path, "w", **profile) as target:
             target.write(values.astype(profile["dtype"]), 1)
         facts = {} if asset == "scl" else {"scale": 1e-4, "offset": -offset * 1e-4}
-        assets[asset] = {"href": f"../scenes/{path.name}", "raster:bands": [facts]}
+        assets[asset] = {
+            "href": f"../scenes/{path.name}",
+            "raster:bands": [facts],
+            "file:checksum": f"1220{hashlib.sha256(path.read_bytes()).hexdigest()}",
+        }
     ground = box(X0 - 80, Y0 - 1360, X0 + 1360, Y0 + 80)
     west, south, east, north = Transformer.from_crs(
         "EPSG:4549", "EPSG:4326", always_xy=True

@@ -19,7 +19,7 @@ PERIODS = ("2019Q4", "2024Q4")
 
 def main(speech: Speech) -> None:
     """Make the baseline and the current period of the simulated city, and show the table."""
-    spec = TwinSpec(resolution=75.0, periods=PERIODS, dates_per_period=8)
+    spec = TwinSpec(resolution=90.0, periods=PERIODS, dates_per_period=8)
     with speech.progress() as told:
         build(TWIN, spec, workers=2, progress=lambda done, total, _: told("twin", done, total))
     with serving(TWIN) as url:

@@ -60,10 +60,8 @@ class Pool:
     def _on_workers(
         self, client: Client, tasks: Sequence[Task]
     ) -> Iterator[tuple[Task, Any | Exception]]:
-        futures = {
-            client.submit(task.make, *task.arguments, key=f"{task.id}-{at}", pure=False): task
-            for at, task in enumerate(tasks)
-        }
+        # no keys of our own: Dask hands out the old result to whoever comes with a known key
+        futures = {client.submit(task.make, *task.arguments, pure=False): task for task in tasks}
         killed = []
         for future in as_completed(futures):
             error = future.exception()
@@ -73,7 +71,7 @@ class Pool:
             yield futures[future], future.result() if error is None else error
             future.release()
         for task in killed:
-            alone = client.submit(task.make, *task.arguments, key=f"{task.id}-alone", pure=False)
+            alone = client.submit(task.make, *task.arguments, pure=False)
             error = alone.exception()
             yield task, alone.result() if error is None else error
 

@@ -103,6 +103,19 @@ def test_equal_tasks_are_all_carried_out(workers):
     assert [result for _, result in workers.run(twice, "add", Told())] == [3, 3]
 
 
+def test_the_same_id_in_a_later_stage_is_other_work(workers):
+    """The tile of a stage never gets the result that the stage before left for that tile."""
+    found = [
+        sorted(
+            result
+            for _, result in workers.run([Task("tile", operator.add, (n, 0))] * 2, "s", Told())
+        )
+        for n in range(20)
+    ]
+
+    assert found == [[n, n] for n in range(20)]
+
+
 def test_a_task_that_kills_its_worker_does_not_take_its_neighbours_along(workers):
     neighbours = [Task(f"sleep-{at}", time.sleep, (0.05,)) for at in range(6)]
     deadly = Task("deadly", signal.raise_signal, (signal.SIGKILL,))

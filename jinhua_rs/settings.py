@@ -309,11 +309,11 @@ _PATHS = {
 def _anchored(section: str, key: str, value: object, folder: Path) -> object:
     """Make the paths in a file relative to the file's own folder."""
     if (section, key) in _PATHS and isinstance(value, str):
-        return folder / value
+        return (folder / value).resolve()
     if (section, key) == ("stac", "allowed_roots") and isinstance(value, list):
-        return [folder / str(item) for item in value]
+        return [(folder / str(item)).resolve() for item in value]
     if (section, key) == ("stac", "url") and isinstance(value, str) and value.startswith("."):
-        return str(folder / value)
+        return str((folder / value).resolve())
     return value
 
 

@@ -184,13 +184,21 @@ def _show(published: publishing.Published, speech: Speech) -> None:
     speech.say(f"report: {published.report}", f"报告：{published.report}")
 
 
+def _parsed() -> int | None:
+    """Run what the arguments ask for; typer answers Ctrl-C by an exit code of its own."""
+    code: int | None = app(standalone_mode=False)
+    if code == INTERRUPTED:
+        raise KeyboardInterrupt
+    return code
+
+
 def main() -> None:
     """Run the command line; every expected trouble ends in its message and exit code."""
     speech = Speech.of_arguments(sys.argv[1:])
     try:
-        code = speech.guarded(lambda: app(standalone_mode=False))
+        code = speech.guarded(_parsed)
     except click.exceptions.Abort:
-        code = INTERRUPTED
+        code = speech.interrupted()
     except click.ClickException as error:
         error.show()
         code = error.exit_code

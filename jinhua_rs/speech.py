@@ -100,13 +100,17 @@ class Speech:
             self.complain(error.text(self.language), error.exit_code)
             return error.exit_code
         except KeyboardInterrupt:
-            text = "interrupted; finished pieces are kept, run again to go on"
-            zh = "已中断；已完成的部分保留，再次运行即可继续"
-            self.complain(zh if self.language == "zh" else text, INTERRUPTED)
-            return INTERRUPTED
+            return self.interrupted()
         except OSError as error:
             self.complain(f"{type(error).__name__}: {error}", JinhuaError.exit_code)
             return JinhuaError.exit_code
+
+    def interrupted(self) -> int:
+        """Say that Ctrl-C was heard and what becomes of the work; return the exit code."""
+        text = "interrupted; finished pieces are kept, run again to go on"
+        zh = "已中断；已完成的部分保留，再次运行即可继续"
+        self.complain(zh if self.language == "zh" else text, INTERRUPTED)
+        return INTERRUPTED
 
     @contextmanager
     def progress(self) -> Iterator[Told]:

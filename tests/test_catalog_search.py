@@ -427,7 +427,7 @@ def test_a_real_server_of_local_files(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    server = subprocess.Popen(  # noqa: S603 - the demo's own server
+    server = subprocess.Popen(
         [rustac(), "serve", "--create-collections", "-a", address, str(file)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

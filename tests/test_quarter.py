@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import time
 
@@ -338,3 +339,30 @@ def test_killed_anywhere_a_rerun_gives_the_same_bytes(tmp_path, published):
     table = "published/indicators.csv"
     assert (ours / table).read_bytes() == (theirs / table).read_bytes()
     assert not list(ours.rglob("*.part"))
+
+
+def test_ctrl_c_ends_quietly_and_the_next_run_goes_on(tmp_path):
+    """A terminal sends Ctrl-C to the run and to its workers; only the run may answer."""
+    config = little_city(tmp_path / "city")
+    change_config(config, "workers = 1", "workers = 2")
+    command = [sys.executable, "-m", "jinhua_rs", "run", "2024Q4", "--config", str(config)]
+    run = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    ledger = folder_of(config, "2019Q4") / "ledger.jsonl"
+    patience = time.monotonic() + 120
+    while time.monotonic() < patience and not (
+        ledger.is_file() and "composite/" in ledger.read_text()
+    ):
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate(timeout=120)
+
+    assert run.returncode == 130
+    assert "已中断" in said
+    assert "Traceback" not in said
+    done = sorted(folder_of(config, "2019Q4").glob("tiles/composite/*.zarr.json"))
+    assert done
+    before = [path.stat().st_mtime_ns for path in done]
+    assert subprocess.run(command, capture_output=True, timeout=280, check=False).returncode == 0
+    assert [path.stat().st_mtime_ns for path in done] == before

@@ -267,7 +267,7 @@ def small_disk(tmp_path):
     def mount(size):
         command = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(disk)]
         try:
-            done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
         except OSError as error:
             pytest.skip(f"no small disk can be mounted here: {error}")
         if done.returncode:
@@ -276,7 +276,7 @@ def small_disk(tmp_path):
 
     yield mount
     if os.path.ismount(disk):
-        subprocess.run(["umount", str(disk)], check=True)  # noqa: S603, S607
+        subprocess.run(["umount", str(disk)], check=True)  # noqa: S607
 
 
 # Draft and map need about 500 kB each: the disk fills up in the draft, at its end, in the map.

@@ -1,0 +1,6 @@
+"""``python -m jinhua_rs``: the command line without an installed script."""
+
+from jinhua_rs.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -38,7 +38,7 @@ class Grid:
     Examples
     --------
     >>> grid = Grid(resolution=60, tile_size=512)
-    >>> grid.covering((440_000, 3_200_000, 500_000, 3_260_000)).shape
+    >>> grid.covering((439_990, 3_199_990, 499_970, 3_259_970)).shape
     Shape2d(x=1000, y=1000)
     """
 

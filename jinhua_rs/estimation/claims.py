@@ -73,9 +73,9 @@ def change_sentence(value: float, low: float, high: float, *, language: str, mea
     Examples
     --------
     >>> change_sentence(1.2, 0.4, 2.0, language="en", measure="points")
-    '↑ increase of 1.2 points (95 % interval 0.4 to 2.0)'
+    '↑ increase of 1.20 points (95 % interval 0.40 to 2.00)'
     >>> change_sentence(0.3, -0.5, 1.1, language="zh", measure="个百分点")
-    '未检出显著变化（0.3 个百分点，95% 置信区间 -0.5 ~ 1.1）'
+    '未检出显著变化（0.30 个百分点，95% 置信区间 -0.50 ~ 1.10）'
     """
     chinese = language == "zh"
     if isnan(value):

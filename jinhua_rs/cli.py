@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from jinhua_rs import planning, publishing, quarter, upkeep
@@ -19,7 +18,9 @@ from jinhua_rs.twin.build import TwinSpec, build
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(add_completion=False, no_args_is_help=True)
+app = typer.Typer(
+    name="jinhua-rs", add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False
+)
 config_app = typer.Typer(no_args_is_help=True, help="配置 · settings")
 twin_app = typer.Typer(no_args_is_help=True, help="模拟金华 · the simulated Jinhua")
 app.add_typer(config_app, name="config")
@@ -184,22 +185,17 @@ def _show(published: publishing.Published, speech: Speech) -> None:
     speech.say(f"report: {published.report}", f"报告：{published.report}")
 
 
-def _parsed() -> int | None:
-    """Run what the arguments ask for; typer answers Ctrl-C by an exit code of its own."""
-    code: int | None = app(standalone_mode=False)
-    if code == INTERRUPTED:
-        raise KeyboardInterrupt
-    return code
+def _parsed() -> int:
+    """Run what the arguments ask for; typer says what is wrong with them and exits by itself."""
+    try:
+        app()
+    except SystemExit as ended:
+        if ended.code == INTERRUPTED:
+            raise KeyboardInterrupt from None
+        return int(ended.code or 0)
+    return 0
 
 
 def main() -> None:
     """Run the command line; every expected trouble ends in its message and exit code."""
-    speech = Speech.of_arguments(sys.argv[1:])
-    try:
-        code = speech.guarded(_parsed)
-    except click.exceptions.Abort:
-        code = speech.interrupted()
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    sys.exit(code)
+    sys.exit(Speech.of_arguments(sys.argv[1:]).guarded(_parsed))

@@ -157,6 +157,23 @@ def test_what_is_not_there_is_said(published, jinhua, arguments, code, words):
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Usage"),
+        (["nosuch"], "nosuch"),
+        (["run"], "PERIOD"),
+        (["run", "2024Q4", "--no"], "--no"),
+    ],
+)
+def test_a_wrong_call_is_told_how_to_call(jinhua, arguments, words):
+    code, out, err = jinhua(*arguments)
+
+    assert code == 2
+    assert words in out + err
+    assert "Traceback" not in out + err
+
+
 def change_config(config, old, new):
     text = config.read_text()
     assert old in text

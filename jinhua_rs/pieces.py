@@ -20,7 +20,7 @@ from jinhua_rs import catalog, change, composite, cube, features, indices, landc
 from jinhua_rs.grid import Tile
 from jinhua_rs.scene import Scene
 from jinhua_rs.schema import described
-from jinhua_rs.settings import Composite, Stac
+from jinhua_rs.settings import Composite, Mask, Stac
 
 __all__ = [
     "CompositeJob",
@@ -58,6 +58,7 @@ class CompositeJob:
     scenes: tuple[Scene, ...]
     area: BaseGeometry
     stac: Stac
+    mask: Mask
     options: Composite
     label: str
 
@@ -103,7 +104,7 @@ def _composite(job: CompositeJob, scenes: Sequence[Scene]) -> xr.Dataset:
     """Composite a tile block by block; a tile that no scene meets is empty."""
     if not scenes:
         return _empty(job.tile.geobox, job.options.bands)
-    halo = ceil(job.options.buffer_m / abs(job.tile.geobox.resolution.x))
+    halo = ceil(job.mask.buffer_m / abs(job.tile.geobox.resolution.x))
     strips = [
         xr.concat([_block(block, halo, scenes, job.options) for block in row], dim="x")
         for row in _blocks(job.tile.geobox, _side(len({s.acquired.date() for s in scenes})))

@@ -99,7 +99,10 @@ class Plan:
     def composite_key(self, tile: Tile, without: Collection[str] = ()) -> str:
         """Hash of everything the composite of a tile is made from."""
         scenes = [_facts(scene) for scene in self.scenes_of(tile, without)]
-        settings = self.settings.composite.model_dump(mode="json")
+        settings = [
+            section.model_dump(mode="json")
+            for section in (self.settings.composite, self.settings.mask)
+        ]
         where = {
             "tile": tile.id,
             "area": fingerprint(self.outline.wkt),
@@ -141,7 +144,7 @@ class Plan:
     @property
     def decisive(self) -> tuple[str, ...]:
         """Sections of the settings that change what a period says, and name no place on disk."""
-        return ("time", "composite", "gates", "targets", "report")
+        return ("time", "mask", "composite", "certificate", "gates", "targets", "report")
 
 
 def _content(path: Path | None) -> str:

@@ -102,6 +102,7 @@ def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> Tiles:
             scenes=scenes,
             area=plan.outline,
             stac=plan.settings.stac,
+            mask=plan.settings.mask,
             options=plan.settings.composite,
             label=plan.label,
         )

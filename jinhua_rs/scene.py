@@ -90,6 +90,9 @@ class Scene:
         Name of the profile, for provenance only: no code may branch on it.
     simulated : bool
         True where the item says that its pixels were made, not seen.
+    sun : (float, float) or None
+        Azimuth (degrees, clockwise from north) and elevation (degrees above the horizon) of the
+        sun at the scene's centre; None where the item does not say.
     """
 
     id: str
@@ -106,6 +109,7 @@ class Scene:
     assets: Mapping[str, Asset]
     provider: str
     simulated: bool = False
+    sun: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +117,9 @@ class SceneDecision:
     """
     What became of one item of a search: ``kept``, or ``dropped`` with the reason.
 
-    ``code`` is the short form of the reason that is counted by; ``reason_zh`` is the
-    reason in Chinese.
+    ``verdict`` is ``kept``, ``spare`` (sound, but from the days around the period: see
+    ``[composite] widen_days``) or ``dropped``. ``code`` is the short form of the reason that
+    is counted by; ``reason_zh`` is the reason in Chinese.
     """
 
     id: str

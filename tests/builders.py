@@ -119,6 +119,7 @@ profile = "local"
 url = "./"
 [composite]
 bands = ["red", "nir"]
+[mask]
 buffer_m = 20
 [model]
 samples = "samples.gpkg"

@@ -129,7 +129,7 @@ def keys(plan):
     [
         {"composite__min_clear": 2},
         {"composite__method": "median"},
-        {"composite__buffer_m": 60.0},
+        {"mask__buffer_m": 60.0},
         {"composite__bands": ("red", "nir")},
     ],
 )

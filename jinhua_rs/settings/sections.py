@@ -1,0 +1,258 @@
+"""The sections of the settings: every key with its type, default and meaning."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from jinhua_rs.grid import Grid
+from jinhua_rs.scene import BAND_NAMES
+
+__all__ = [
+    "Area", "Certificate", "Cluster", "Composite", "Gates", "Mask", "Model", "Output", "Reference",
+    "Report", "Run", "Section", "Settings", "Stac", "Target", "Time",
+]  # fmt: skip
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """Frozen, and nothing unknown."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Area(Section):
+    """Where: reporting units and the grid."""
+
+    units: Path | None = None
+    """Layer of reporting units; empty means the nine counties of Jinhua that are built in."""
+    code_field: str = "code"
+    """Field that holds the unit's code, unique."""
+    name_field: str = "name_zh"
+    """Field that holds the unit's name."""
+    level_field: str = ""
+    """Field that holds city/county/township/zone; empty means that all are counties."""
+    check_datum: bool = True
+    """Compare the layer with the built-in city outline, to catch GCJ-02 shifts."""
+    crs: str = "EPSG:4549"
+    """Projected CRS of the grid, in which areas are measured."""
+    resolution: Annotated[float, Field(gt=0)] = 10.0
+    """Side of a pixel, metres."""
+    tile_size: Annotated[int, Field(ge=16, le=4096)] = 1024
+    """Side of a tile, pixels: the unit of work."""
+
+
+class Time(Section):
+    """Which periods are compared."""
+
+    baseline: str = ""
+    """Period with which a run is compared, same season; empty means no comparison."""
+
+
+class Stac(Section):
+    """Where imagery is found."""
+
+    profile: str = "earth-search-c1"
+    """Name of a file in ``stac/profiles``."""
+    url: str = ""
+    """API root or folder with ``catalog.json``; empty means the profile's own address."""
+    collection: str = ""
+    """Collection id; empty means the profile's own."""
+    max_cloud: Annotated[float, Field(ge=0, le=100)] = 80.0
+    """Scenes with more cloud than this are dropped, percent."""
+    timeout_s: Annotated[float, Field(gt=0)] = 30.0
+    """How long one answer of the API is waited for, seconds."""
+    retries: Annotated[int, Field(ge=0, le=20)] = 5
+    """How often a failed request is tried again."""
+    allowed_roots: tuple[Path, ...] = ()
+    """Local folders from which imagery may be read; a file elsewhere is refused."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts from which imagery may be read, beside those of the profile."""
+
+
+class Composite(Section):
+    """How the clear looks of a period become one image."""
+
+    bands: tuple[str, ...] = BAND_NAMES
+    """Canonical bands to composite; a model needs those it was trained on."""
+    method: Literal["geomedian", "median"] = "geomedian"
+    """``geomedian`` keeps real spectra; ``median`` is cheaper, band by band."""
+    min_clear: Annotated[int, Field(ge=1)] = 1
+    """A pixel with fewer clear looks stays empty."""
+    widen_below: Annotated[int, Field(ge=0)] = 3
+    """A pixel with fewer clear looks of the period itself may use those of the days around it."""
+    widen_days: Annotated[int, Field(ge=0, le=92)] = 30
+    """Days before and after the period that such a pixel may use, and is flagged; 0 is never."""
+    season: tuple[str, ...] = ()
+    """First and last day of the year that are used, ``("10-01", "12-31")``; empty is all."""
+    screen_mads: Annotated[float, Field(ge=0)] = 4.0
+    """A look this many deviations off its pixel's median is screened out; 0 is never."""
+    engine: Literal["compiled", "library"] = "compiled"
+    """``compiled`` is our kernels; ``library`` is GDAL, geomad and NumPy: slower, same answer."""
+
+
+class Mask(Section):
+    """Which looks are clear."""
+
+    source: Literal["scl", "omnicloudmask"] = "scl"
+    """``scl`` is Sen2Cor's scene classification; the other needs the extra ``clouds``."""
+    opening_m: Annotated[float, Field(ge=0)] = 40.0
+    """Cloudy specks narrower than twice this are taken for bright roofs, metres."""
+    buffer_m: Annotated[float, Field(ge=0)] = 100.0
+    """Clouds and shadows are grown by this much, metres."""
+    dem: Path | None = None
+    """Elevation, GeoTIFF, metres: SCL class 2 is then dropped where the terrain throws shade."""
+
+
+class Certificate(Section):
+    """When a scene is set aside though its metadata look sound."""
+
+    check: bool = True
+    """Measure offset, registration and scene classification of every scene before it is used."""
+    max_shift_px: Annotated[float, Field(gt=0)] = 1.5
+    """Shift against the other scenes of the tile that is borne, pixels of 10 m."""
+
+
+class Cluster(Section):
+    """Where the work is done."""
+
+    kind: Annotated[str, Field(pattern=r"^(local|slurm|tcp://[\w.\-]+:\d+)$")] = "local"
+    """``local``, ``slurm``, or the address of a Dask scheduler that runs, ``tcp://host:port``."""
+    queue: str = ""
+    """Slurm partition; empty is the cluster's default."""
+    jobs: Annotated[int, Field(ge=1)] = 1
+    """Slurm jobs that are kept running."""
+    cores: Annotated[int, Field(ge=1)] = 1
+    """Cores of a job; one worker process for each."""
+    memory_gib: Annotated[float, Field(gt=0)] = 4.0
+    """Memory of each worker process."""
+    walltime: Annotated[str, Field(pattern=r"^\d{1,3}:\d{2}:\d{2}$")] = "04:00:00"
+    """Time limit of a job, ``HH:MM:SS``; workers retire before it ends."""
+    interface: str = ""
+    """Network interface between scheduler and workers, such as ``ib0``; empty is the default."""
+    prologue: tuple[str, ...] = ()
+    """Shell lines that a job runs first, such as ``module load python``."""
+    skip_directives: tuple[str, ...] = ()
+    """Slurm options that the site refuses, such as ``--mem``."""
+
+
+class Model(Section):
+    """Where the land-cover and canopy models come from."""
+
+    file: Path | None = None
+    """Folder of a stored model; empty means: train one from ``samples``."""
+    samples: Path | None = None
+    """Point layer with columns ``class`` (code) and/or ``canopy`` (0-1)."""
+    period: str = ""
+    """Period of the samples; empty means the baseline, or the run's own."""
+    seed: int = 20200101
+    """Of the forests and of the dealing of blocks."""
+    block_m: Annotated[float, Field(gt=0)] = 5_000.0
+    """Side of the spatial blocks that are held out together, metres."""
+    trees: Annotated[int, Field(ge=10, le=1000)] = 100
+    """Trees of a random forest."""
+
+
+class Reference(Section):
+    """Independent reference sample from which intervals are estimated."""
+
+    file: Path | None = None
+    """Point layer with columns ``point``, ``period``, ``canopy`` (0-1)."""
+
+
+class Gates(Section):
+    """When a number is not published."""
+
+    min_clear_share: Share = 0.60
+    """Share of a unit's area that must be seen clear."""
+    max_failed_assets: Share = 0.02
+    """Share of a period's assets that may fail to be read."""
+
+
+class Target(Section):
+    """A figure of the plan, with where it stands."""
+
+    value: float
+    """The figure as written in the plan."""
+    unit: str
+    """Its unit, such as ``%`` or ``万亩``."""
+    source: str
+    """Document and wording it was taken from."""
+    deadline: str = ""
+    """Year or date by which it is due; empty means throughout."""
+    alternative: float | None = None
+    """A second reading of the same figure, where the first looks like a slip."""
+
+
+class Run(Section):
+    """How a run uses the machine."""
+
+    workers: Annotated[int, Field(ge=0)] = 0
+    """Worker processes; 0 means one for each core. 1 works in this very process."""
+    memory_gib: Annotated[float, Field(gt=0)] = 4.0
+    """Memory limit of each worker."""
+
+
+class Output(Section):
+    """Where products go."""
+
+    root: Path = Path("outputs")
+    """Folder below which each period gets its own."""
+
+
+class Report(Section):
+    """How people are spoken to."""
+
+    languages: Annotated[tuple[Literal["zh", "en"], ...], Field(min_length=1)] = ("zh", "en")
+    """Languages in which figures are drawn."""
+    area_name: str = "Jinhua"
+    """Name of the whole area, English."""
+    area_name_zh: str = "金华市"
+    """Name of the whole area, Chinese."""
+    label: str = ""
+    """Mark of simulated data, printed on every page and file; empty means SIMULATED."""
+    label_zh: str = ""
+    """The same mark in Chinese."""
+    credits: tuple[str, ...] = ()
+    """Sources that must be named beside every product, besides those the program knows."""
+    simulated: bool = False
+    """True for the twin: every product carries the mark."""
+
+
+_TARGETS = {
+    "forest_cover": Target(
+        value=61.0, unit="%", source="规划纲要（2020–2035，征求意见稿）：森林覆盖率稳定在61%以上"
+    ),
+    "new_afforestation": Target(
+        value=151.2,
+        unit="万亩",
+        deadline="2024",
+        source="规划纲要（2020–2035，征求意见稿）：到2024年完成新增造林151.2万亩",
+        alternative=15.12,
+    ),
+}
+
+
+class Settings(Section):
+    """Everything a run is told. Unknown keys are refused."""
+
+    area: Area = Area()
+    time: Time = Time()
+    stac: Stac = Stac()
+    mask: Mask = Mask()
+    composite: Composite = Composite()
+    certificate: Certificate = Certificate()
+    model: Model = Model()
+    reference: Reference = Reference()
+    gates: Gates = Gates()
+    targets: dict[str, Target] = _TARGETS
+    run: Run = Run()
+    cluster: Cluster = Cluster()
+    output: Output = Output()
+    report: Report = Report()
+
+    @property
+    def grid(self) -> Grid:
+        """The pixel grid of ``[area]``."""
+        return Grid(self.area.crs, self.area.resolution, self.area.tile_size)

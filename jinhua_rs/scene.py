@@ -111,6 +111,12 @@ class Scene:
     simulated: bool = False
     sun: tuple[float, float] | None = None
 
+    @property
+    def facts(self) -> tuple[object, ...]:
+        """Everything about the scene that its pixels in a product depend on, as JSON holds it."""
+        sums = sorted((band, asset.checksum or "") for band, asset in self.assets.items())
+        return self.id, self.offset, self.scale, self.baseline, self.sun, sums
+
 
 @dataclass(frozen=True, slots=True)
 class SceneDecision:

@@ -21,6 +21,7 @@ __all__ = [
     "ROW_COLUMNS",
     "TREE_CLASSES",
     "VARIABLES",
+    "WINDOW_CLASSES",
     "Change",
     "ClassInfo",
     "Forest",
@@ -28,6 +29,7 @@ __all__ = [
     "Land",
     "Status",
     "Variable",
+    "Window",
     "check",
     "described",
     "rows",
@@ -68,6 +70,14 @@ def _index(name: str, meaning: str, meaning_zh: str) -> Variable:
     return Variable(name, "float32", "1", -1.0, 1.0, "NaN", meaning, meaning_zh)
 
 
+def _percentile(index: str, percent: int) -> Variable:
+    return _index(
+        f"{index}_p{percent}",
+        f"percentile {percent} of {index.upper()} over the clear looks",
+        f"晴空观测 {index.upper()} 的第 {percent} 百分位",
+    )
+
+
 VARIABLES: dict[str, Variable] = {
     variable.name: variable
     for variable in (
@@ -80,12 +90,16 @@ VARIABLES: dict[str, Variable] = {
             0,
             65535,
             "never empty; 0 = never seen clear",
-            "clear looks in the period",
-            "时段内晴空观测次数",
+            "clear looks that the pixel's composite is made of",
+            "像元合成所用的晴空观测次数",
+        ),
+        Variable(
+            "window", "uint8", "class", 0, 2, "0", "days that the looks are from", "观测所用的时窗"
         ),
         Variable("smad", "float32", "1", 0, 2, "NaN", "spectral (cosine) MAD", "光谱角绝对偏差"),
         Variable("emad", "float32", "1", 0, 10, "NaN", "Euclidean MAD", "欧氏绝对偏差"),
         Variable("bcmad", "float32", "1", 0, 1, "NaN", "Bray-Curtis MAD", "Bray-Curtis 绝对偏差"),
+        *(_percentile(index, at) for index in ("ndvi", "nbr", "ndmi") for at in (10, 50, 90)),
         _index("ndvi", "normalised difference vegetation index", "归一化植被指数"),
         _index("nbr", "normalised burn ratio (nir08, swir22)", "归一化燃烧指数"),
         _index("ndmi", "normalised difference moisture index (nir08, swir16)", "归一化水分指数"),
@@ -122,6 +136,14 @@ class Land(IntEnum):
 
 
 TREE_CLASSES = (Land.EVERGREEN_BROADLEAF, Land.CONIFER, Land.DECIDUOUS, Land.BAMBOO)
+
+
+class Window(IntEnum):
+    """Days that a pixel's looks are from; 0 is "not seen"."""
+
+    UNSEEN = 0
+    OWN = 1
+    WIDENED = 2
 
 
 class Forest(IntEnum):
@@ -163,6 +185,10 @@ LAND_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(8, "built-up", "建设用地", "#b0413e"),
     ClassInfo(9, "bare, mine", "裸地/矿山", "#a08679"),
     ClassInfo(10, "water", "水域", "#4a90c2"),
+)
+WINDOW_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "looks of the period", "本期观测", "#9fc5a8"),
+    ClassInfo(2, "widened: days around the period too", "放宽时窗（含前后观测）", "#e8a33d"),
 )
 FOREST_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "other land", "非林地", "#efeadf"),

@@ -20,6 +20,7 @@ __all__ = [
     "Gate",
     "ReportData",
     "Row",
+    "SceneCheck",
     "SceneSummary",
     "Tally",
     "TargetLine",
@@ -171,6 +172,24 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SceneCheck:
+    """
+    What the certificate says of one scene, as printed.
+
+    ``offset`` is what the metadata say and what the pixels carry, ``shift`` how far the scene lies
+    off the others of its tile; "—" is "not measurable". ``passed`` is False for a scene set aside.
+    """
+
+    scene: str
+    day: str
+    tile: str
+    offset: str
+    shift: str
+    passed: bool
+    verdict: Words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
     """
     Everything that a report of one period says.
@@ -198,6 +217,10 @@ class ReportData:
         Conditions of publishing with their outcome; figures of the plan.
     model, accuracy : tuple of Fact
         Summaries of the model card and of the accuracy assessment; may be empty.
+    certificate : tuple of Fact
+        Summary of what was measured on the scenes; empty where nothing was measured.
+    checks : tuple of SceneCheck
+        The certificate scene by scene.
     version : str
         Of the software.
     credits : tuple of Words
@@ -224,6 +247,8 @@ class ReportData:
     accuracy: tuple[Fact, ...]
     version: str
     credits: tuple[Words, ...]
+    certificate: tuple[Fact, ...] = ()
+    checks: tuple[SceneCheck, ...] = ()
     figures: tuple[str, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

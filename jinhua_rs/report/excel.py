@@ -67,6 +67,15 @@ _ROW_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("n_clear_share", 14, "number"),
     ("source", 40, "text"),
 )
+_CHECK_COLUMNS: tuple[tuple[str, float, str], ...] = (
+    (_NATURE, 18, "text"),
+    ("影像\nscene", 34, "text"),
+    ("成像日\nday", 12, "text"),
+    ("图幅\ntile", 10, "text"),
+    ("偏移量：元数据 / 实测\noffset: said / measured", 22, "text"),
+    ("位移（像元）\nshift, px", 14, "text"),
+    ("结论\nverdict", 60, "text"),
+)
 _FORMATS: dict[str, dict[str, object]] = {
     "text": {},
     "share": {"num_format": "0.00%", "align": "right"},
@@ -100,7 +109,8 @@ def write_workbook(path: Path, data: ReportData) -> None:
     Write the workbook to ``path``; equal data give equal bytes.
 
     Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 指标行 (all indicator
-    rows, tidy), 影像清单 (scenes by what became of them), 图表 (the chart). In the data sheets
+    rows, tidy), 影像清单 (scenes by what became of them), 影像证书 (what was measured on each
+    scene, if anything was), 图表 (the chart). In the data sheets
     the header is row 1, no cell is merged, shares are Excel percentages, and a number that
     is not known is a dash.
     """
@@ -123,6 +133,8 @@ def write_workbook(path: Path, data: ReportData) -> None:
         _decorate(counties, formats, county_lines)
         _table(_sheet(book, "指标行", data), formats, _ROW_COLUMNS, _tidy(data))
         _scenes(_sheet(book, "影像清单", data), formats, data)
+        if data.checks:
+            _table(_sheet(book, "影像证书", data), formats, _CHECK_COLUMNS, _checks(data))
         _chart(book, _sheet(book, "图表", data), county_lines)
 
 
@@ -303,6 +315,13 @@ def _scenes(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> N
     )
     rows.extend([f"成像日 {day}", "day of scenes used", math.nan] for day in scenes.dates)
     _table(sheet, formats, columns, [[_nature(data), *row] for row in rows])
+
+
+def _checks(data: ReportData) -> list[list[Cell]]:
+    return [
+        [_nature(data), one.scene, one.day, one.tile, one.offset, one.shift, one.verdict.zh]
+        for one in data.checks
+    ]
 
 
 def _chart(book: Workbook, sheet: Worksheet, county_lines: Sequence[Line]) -> None:

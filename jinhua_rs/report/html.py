@@ -78,6 +78,7 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         css=_css_text,
         main=main,
         groups=_groups(lines(data)),
+        set_aside=[one for one in data.checks if not one.passed],
         sampled=any(line.share.judged for line in lines(data)),
         coverage=wording.coverage_said(data, main),
         change=wording.change_said(data, main),

@@ -9,6 +9,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from jinhua_rs.errors import ContractError
 from jinhua_rs.landcover.card import ModelCard
+from jinhua_rs.landcover.flat import answer, flatten
 from jinhua_rs.landcover.model import Model
 from jinhua_rs.schema import FOREST_CANOPY, TREE_CLASSES, VARIABLES, Forest, described
 
@@ -93,7 +94,7 @@ def class_probabilities(
     ndarray, float64, (pixel, class)
         Mean over trees of the class shares in the leaf, classes as in ``classes_``.
     """
-    return np.asarray(classifier.predict_proba(pixels), dtype=np.float64)
+    return answer(flatten(classifier), pixels)
 
 
 def canopy_cover(regressor: RandomForestRegressor, pixels: Pixels) -> npt.NDArray[np.float64]:
@@ -105,7 +106,7 @@ def canopy_cover(regressor: RandomForestRegressor, pixels: Pixels) -> npt.NDArra
     ndarray, float64, (pixel,)
         Mean over trees of the leaf.
     """
-    return np.asarray(regressor.predict(pixels), dtype=np.float64)
+    return answer(flatten(regressor), pixels)[:, 0]
 
 
 def _outputs(model: Model) -> tuple[str, ...]:

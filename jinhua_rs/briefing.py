@@ -3,17 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import hypot
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from jinhua_rs import __version__, catalog, landcover, regions, report, schema
+from jinhua_rs.certificate import Certificate, SceneVerdict
 from jinhua_rs.figures import Words
 from jinhua_rs.ledger import Ledger
 from jinhua_rs.period import ZONE, Period
-from jinhua_rs.planning import Plan
-from jinhua_rs.report import Fact, Gate, ReportData, SceneSummary, TargetLine, Unit
+from jinhua_rs.planning import CERTIFICATE, Plan
+from jinhua_rs.report import Fact, Gate, ReportData, SceneCheck, SceneSummary, TargetLine, Unit
 
 __all__ = ["Numbers", "brief", "headline"]
 
@@ -26,12 +28,17 @@ _NONE = Words("", "")
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """The indicator rows of a period, of its baseline, and of the change between them."""
+    """
+    The indicator rows of a period, of its baseline, and of the change between them.
+
+    ``widened`` is the share of the seen pixels that needed looks from around the period, 0-1.
+    """
 
     rows: Rows
     baseline: Period | None
     before: Rows
     changes: Rows
+    widened: float
 
 
 def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: datetime) -> ReportData:
@@ -40,6 +47,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
     label = Words(words.label_zh or _MARK.zh, words.label or _MARK.en)
     failed = _failed(plan)
     card = landcover.Model.load(model).card
+    written = _certificate(plan)
     return ReportData(
         period=str(plan.period),
         baseline=None if numbers.baseline is None else str(numbers.baseline),
@@ -62,6 +70,8 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         ),
         model=_model_facts(card),
         accuracy=_accuracy_facts(card),
+        certificate=() if written is None else _certificate_facts(written, numbers.widened),
+        checks=() if written is None else _checks(plan, written),
         version=__version__,
         credits=_credits(plan),
     )
@@ -166,6 +176,64 @@ def _accuracy_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
             )
         )
     return tuple(facts)
+
+
+def _certificate(plan: Plan) -> Certificate | None:
+    """Read what was measured on the scenes; None where that was switched off."""
+    if not plan.settings.certificate.check:
+        return None
+    return Certificate.from_json((plan.folder / CERTIFICATE).read_text(encoding="utf-8"))
+
+
+def _certificate_facts(written: Certificate, widened: float) -> tuple[Fact, ...]:
+    found = written.summary
+    shift, step = (
+        _number(found.largest_shift, "{:.2f} px"),
+        _number(found.largest_step, "{:.0f} DN"),
+    )
+    told = (
+        ("实测合格的影像", "Scenes measured sound", f"{found.n_sound} / {found.n_scenes}"),
+        ("未能实测（照用）", "Not measurable (used)", f"{found.n_unmeasured}"),
+        ("停用的影像", "Scenes set aside", f"{found.n_set_aside}"),
+        ("采用影像的最大位移", "Largest shift among the used", shift),
+        ("相邻图幅同日最大阶差", "Largest step between tiles of one day", step),
+        ("放宽时窗的像元占比", "Pixels of a widened window", f"{widened:.1%}"),
+    )
+    return tuple(Fact(Words(zh, en), Words(text, text)) for zh, en, text in told)
+
+
+def _checks(plan: Plan, written: Certificate) -> tuple[SceneCheck, ...]:
+    days = {
+        one.scene.id: f"{one.scene.acquired.astimezone(ZONE):%Y-%m-%d}"
+        for one in plan.inventory.decisions
+        if one.scene is not None
+    }
+    return tuple(_check(one, days.get(one.id, "—")) for one in written.scenes)
+
+
+def _check(one: SceneVerdict, day: str) -> SceneCheck:
+    shift = None if one.shift is None else hypot(*one.shift)
+    verdict = _VERDICTS[one.verdict]
+    return SceneCheck(
+        scene=one.id,
+        day=day,
+        tile=one.tile,
+        offset=f"{one.offset_said} / {_number(one.offset_measured, '{:d}')}",
+        shift=_number(shift, "{:.2f}"),
+        passed=one.verdict != "set aside",
+        verdict=Words(one.reason_zh or verdict.zh, one.reason or verdict.en),
+    )
+
+
+_VERDICTS = {
+    "sound": Words("合格", "sound"),
+    "unmeasured": Words("未能实测", "not measurable"),
+    "set aside": Words("停用", "set aside"),
+}
+
+
+def _number(value: float | None, form: str) -> str:
+    return "—" if value is None else form.format(value)
 
 
 def _credits(plan: Plan) -> tuple[Words, ...]:

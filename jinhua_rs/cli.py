@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from jinhua_rs import explain as explaining
+from jinhua_rs import mirror as mirroring
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
 from jinhua_rs.errors import NoDataError
@@ -33,6 +35,9 @@ ConfigFile = Annotated[
 ]
 County = Annotated[
     str | None, typer.Option(help="县（市、区）名称或代码 · county", show_default=False)
+]
+Cluster = Annotated[
+    str | None, typer.Option(help="local | slurm | tcp://主机:端口", show_default=False)
 ]
 Refresh = Annotated[bool, typer.Option("--refresh", help="重新检索影像 · search again")]
 Lang = Annotated[str, typer.Option("--lang", envvar="JINHUA_LANG", help="zh | en")]
@@ -70,16 +75,26 @@ def plan(
     county: County = None,
     *,
     refresh: Refresh = False,
+    full: Annotated[bool, typer.Option("--full", help="列出弃用影像 · list the dropped")] = False,
 ) -> None:
     """用哪些影像、弃哪些、代价多大 · what would be used and dropped, and the cost; no pixels."""
     speech: Speech = context.obj
-    made = _plan(period, config, county, refresh=refresh)
+    made = _plan(_settings(config), period, county, refresh=refresh)
     planning.save_inventory(made)
-    cost = planning.cost_of(made)
-    speech.say(made.inventory.describe("en"), made.inventory.describe("zh"))
+    found, cost, seen = made.inventory, planning.cost_of(made), planning.forecast_of(made)
+    speech.say(found.describe("en", full=full), found.describe("zh", full=full))
+    speech.table(*planning.forecast_screen(seen, speech.language))
     speech.say(cost.text("en"), cost.text("zh"))
-    speech.tell({"period": str(made.period), "cost": asdict(cost), "scenes": made.inventory.counts})
-    made.inventory.require()
+    speech.tell(
+        {
+            "period": str(made.period),
+            "cost": asdict(cost),
+            "scenes": found.counts,
+            "dropped": {one.id: one.reason for one in found.dropped},
+            "forecast": seen.to_dict("index"),
+        }
+    )
+    found.require()
 
 
 @app.command()
@@ -88,12 +103,13 @@ def run(
     period: PeriodText,
     config: ConfigFile = None,
     county: County = None,
+    cluster: Cluster = None,
     *,
     refresh: Refresh = False,
 ) -> None:
     """生成并发布一个时段的成果，可中断续跑 · make and publish a period; resumes."""
     speech: Speech = context.obj
-    made = _plan(period, config, county, refresh=refresh)
+    made = _plan(_settings(config, cluster), period, county, refresh=refresh)
     with speech.progress() as told:
         published = quarter.run(made, now=datetime.now(UTC), progress=told)
     _show(published, speech)
@@ -104,8 +120,7 @@ def report(
     context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
 ) -> None:
     """查看已发布成果，损坏或过期则重写 · show a published period; mend it if need be."""
-    settings = load_settings(config).settings
-    state = upkeep.state_of(Period.parse(period), settings, county)
+    state = upkeep.state_of(Period.parse(period), _settings(config), county)
     if state.state != "published":
         raise NoDataError(
             f"{state.period} is not finished; run `jinhua-rs run {state.period}` first",
@@ -120,9 +135,52 @@ def status(
 ) -> None:
     """进度与失败原因 · how far a period is, and what failed."""
     speech: Speech = context.obj
-    state = upkeep.state_of(Period.parse(period), load_settings(config).settings, county)
+    state = upkeep.state_of(Period.parse(period), _settings(config), county)
     speech.tell(asdict(state))
     speech.say(state.text("en"), state.text("zh"))
+
+
+@app.command()
+def explain(
+    context: typer.Context,
+    period: PeriodText,
+    subject: Annotated[str, typer.Argument(help="瓦片、影像或县 · tile, scene or county")],
+    config: ConfigFile = None,
+    county: County = None,
+) -> None:
+    """某瓦片、影像或县发生了什么、为什么 · what happened to a tile, scene or county, and why."""
+    speech: Speech = context.obj
+    found = explaining.explain(subject, Period.parse(period), _settings(config), county)
+    speech.tell(found.facts)
+    speech.say(found.text("en"), found.text("zh"))
+
+
+@app.command()
+def mirror(
+    context: typer.Context,
+    period: PeriodText,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="镜像目录 · folder")],
+    config: ConfigFile = None,
+    county: County = None,
+    *,
+    verify: Annotated[bool, typer.Option("--verify", help="先校验已有文件 · hash all")] = False,
+) -> None:
+    """把一个时段的影像存到本地，可续传 · copy a period's imagery for nodes without internet."""
+    speech: Speech = context.obj
+    settings = _settings(config)
+    made = _plan(settings, period, county, refresh=False)
+    with speech.progress() as told:
+        for damaged in mirroring.recheck(to, progress=told) if verify else ():
+            speech.say(f"damaged, fetched again: {damaged}", f"已损坏，重新获取：{damaged}")
+        bands = settings.composite.bands
+        kept = mirroring.mirror(made.inventory, settings.stac, bands, to, progress=told)
+    speech.tell(asdict(kept))
+    use = f'[stac] profile = "local", url = "{kept.folder}"'
+    size = f"{kept.bytes / 1e9:.2f} GB"
+    speech.say(
+        f"{kept.scenes} scenes, {kept.assets} files, {size} ({kept.reused} were there): {use}",
+        f"{kept.scenes} 景、{kept.assets} 个文件、{size}（其中 {kept.reused} 个已有）：{use}",
+    )
 
 
 @app.command()
@@ -131,7 +189,7 @@ def verify(
 ) -> None:
     """校验已发布成果 · check checksums, tables, maps and counts of a published period."""
     speech: Speech = context.obj
-    settings = load_settings(config).settings
+    settings = _settings(config)
     unit = planning.unit_code(settings, county)
     folder = planning.period_folder(settings, Period.parse(period), unit) / planning.PUBLISHED
     checked = upkeep.verify(folder)
@@ -173,8 +231,12 @@ def twin_build(
     speech.say(f"SIMULATED Jinhua: {catalog}", f"模拟金华（非真实数据）：{catalog}")
 
 
-def _plan(period: str, config: Path | None, county: str | None, *, refresh: bool) -> planning.Plan:
-    settings = load_settings(config).settings
+def _settings(config: Path | None, cluster: str | None = None) -> Settings:
+    given = {"cluster.kind": cluster} if cluster else {}
+    return load_settings(config, overrides=given).settings
+
+
+def _plan(settings: Settings, period: str, county: str | None, *, refresh: bool) -> planning.Plan:
     return planning.make_plan(Period.parse(period), settings, county=county, refresh=refresh)
 
 

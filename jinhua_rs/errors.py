@@ -7,6 +7,7 @@ The error tree: one base to catch, one exit code per kind of trouble.
     ├── ConfigError             2   a setting, argument or layer that the user must change
     ├── NoDataError             3   nothing to judge by: no scene, no clear pixel, no sample
     ├── PartialError            4   some tiles or assets failed; the rest is kept for the next run
+    │   └── PoisonError         4   a piece of work whose worker dies of it each time
     ├── IntegrityError          5   something is damaged or is not what it claims to be
     │   └── ContractError       5   a stage was handed an array that breaks the schema
     │       └── GridMismatch    5   two arrays do not lie on one grid
@@ -26,6 +27,7 @@ __all__ = [
     "LockedError",
     "NoDataError",
     "PartialError",
+    "PoisonError",
 ]
 
 
@@ -82,6 +84,10 @@ class PartialError(JinhuaError):
     """Some tiles or assets failed; what is finished is kept."""
 
     exit_code = 4
+
+
+class PoisonError(PartialError):
+    """A piece of work whose worker dies of it each time; its neighbours are not harmed."""
 
 
 class IntegrityError(JinhuaError):

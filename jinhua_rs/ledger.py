@@ -41,15 +41,16 @@ class Ledger:
                     file.write(b"\n")
             file.write(lines.encode())
 
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all that was noted, in order; torn lines of killed runs are passed over."""
+        if not self.path.is_file():
+            return ()
+        lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        return tuple(entry for entry in map(_parsed, lines) if entry is not None)
+
     def current(self) -> dict[tuple[str, str], Entry]:
         """Return the newest entry of each thing, by kind and id."""
-        found: dict[tuple[str, str], Entry] = {}
-        if self.path.is_file():
-            for line in self.path.read_text(encoding="utf-8").splitlines():
-                entry = _parsed(line)
-                if entry is not None:
-                    found[entry.kind, entry.id] = entry
-        return found
+        return {(entry.kind, entry.id): entry for entry in self.entries()}
 
     def counts(self, kind: str) -> Counter[str]:
         """Count the things of a kind in each state."""

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,14 +11,25 @@ import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
-from odc.geo.xr import rasterize, xr_coords
-from rasterio.errors import RasterioError
+from odc.geo.xr import rasterize
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs import catalog, change, composite, cube, features, indices, landcover, masks, store
+from jinhua_rs import (
+    catalog,
+    certificate,
+    change,
+    composite,
+    cube,
+    features,
+    indices,
+    landcover,
+    masks,
+    store,
+)
 from jinhua_rs.grid import Tile
+from jinhua_rs.period import Period
 from jinhua_rs.scene import Scene
-from jinhua_rs.schema import described
+from jinhua_rs.schema import Window
 from jinhua_rs.settings import Composite, Mask, Stac
 
 __all__ = [
@@ -28,24 +38,30 @@ __all__ = [
     "change_tile",
     "classify_tile",
     "composite_tile",
+    "examine_scenes",
     "features_at",
     "inspect_scene",
+    "measure_step",
 ]
 
-_BLOCK = 512
-"""Pixels are composited in blocks of at most this side: memory does not grow with the tile."""
-_LOOKS = 24
-"""With more looks than this the blocks get smaller: memory does not grow with the dates."""
+_LOOKS_BYTES = 1 << 30
+"""Looks held at once: with more dates a tile is composited in more strips, to the same bytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What became of a tile: ``done`` or ``reused``; scenes that could not be read, and why."""
+    """
+    What became of a tile: ``done`` or ``reused``.
+
+    ``broken`` names the assets (``<scene>/<band>``) that could not be read, and why;
+    ``widened`` of its ``clear_pixels`` needed looks from the days around the period.
+    """
 
     tile: str
     state: str
     broken: dict[str, str]
     clear_pixels: int
+    widened: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ class CompositeJob:
     key: str
     tile: Tile
     scenes: tuple[Scene, ...]
+    period: Period
     area: BaseGeometry
     stac: Stac
     mask: Mask
@@ -67,100 +84,132 @@ def composite_tile(job: CompositeJob) -> Made:
     """
     Composite one tile, unless that is done already from all its scenes.
 
-    A scene whose pixels cannot be read is left out of the whole tile and reported;
+    A scene of which an asset cannot be read is left out of the whole tile and reported;
     the tile is then made from the others.
     """
     facts = store.read_facts(job.path) if store.is_sealed(job.path, job.key) else {}
     if facts and not facts["broken"]:
-        return Made(job.tile.id, "reused", {}, int(facts["clear_pixels"]))
-    made, broken = _composite_of_readable(job)
+        return Made(job.tile.id, "reused", {}, int(facts["clear_pixels"]), int(facts["widened"]))
     inside = rasterize(Geometry(job.area, job.tile.geobox.crs), job.tile.geobox, all_touched=True)
-    clear_pixels = int((made["n_clear"].where(inside, 0) >= job.options.min_clear).sum())
-    within = {
-        name: described(array.where(inside, 0 if name == "n_clear" else np.nan), str(name))
-        for name, array in made.data_vars.items()
+    made, broken = _composite_of_readable(job, inside)
+    clear_pixels = int((made["n_clear"] >= job.options.min_clear).sum())
+    widened = int((made["window"] == Window.WIDENED).sum())
+    store.write_tile(job.path, made, job.label)
+    lost = {asset.split("/")[0] for asset in broken}
+    facts = {
+        "broken": broken,
+        "clear_pixels": clear_pixels,
+        "widened": widened,
+        "scenes": [scene.id for scene in job.scenes if scene.id not in lost],
     }
-    store.write_tile(job.path, made.assign(within), job.label)
-    used = [scene.id for scene in job.scenes if scene.id not in broken]
-    facts = {"broken": broken, "clear_pixels": clear_pixels, "scenes": used}
     store.seal(job.path, job.key, facts)
-    return Made(job.tile.id, "done", broken, clear_pixels)
+    return Made(job.tile.id, "done", broken, clear_pixels, widened)
 
 
-def _composite_of_readable(job: CompositeJob) -> tuple[xr.Dataset, dict[str, str]]:
-    """Composite the scenes whose pixels can be read; name the others with the reason."""
-    scenes = catalog.sign_scenes(job.scenes, _signer(job.stac))
-    try:
-        return _composite(job, scenes), {}
-    except (RasterioError, OSError):
-        scenes = catalog.sign_scenes(job.scenes, _signer(job.stac), renew=True)
-        broken = cube.broken_assets(scenes, job.tile.geobox, job.options.bands)
-    readable = [scene for scene in scenes if scene.id not in broken]
-    reasons = {scene: catalog.unsigned(reason) for scene, reason in broken.items()}
-    return _composite(job, readable), reasons
-
-
-def _composite(job: CompositeJob, scenes: Sequence[Scene]) -> xr.Dataset:
-    """Composite a tile block by block; a tile that no scene meets is empty."""
-    if not scenes:
-        return _empty(job.tile.geobox, job.options.bands)
-    halo = ceil(job.mask.buffer_m / abs(job.tile.geobox.resolution.x))
-    strips = [
-        xr.concat([_block(block, halo, scenes, job.options) for block in row], dim="x")
-        for row in _blocks(job.tile.geobox, _side(len({s.acquired.date() for s in scenes})))
-    ]
-    return xr.concat(strips, dim="y")
-
-
-def _side(looks: int) -> int:
+def _composite_of_readable(
+    job: CompositeJob, inside: xr.DataArray
+) -> tuple[xr.Dataset, dict[str, str]]:
     """
-    Side of a block for a number of looks, pixels.
+    Composite the scenes that can be read; name the broken assets of the others.
 
-    >>> _side(8), _side(24), _side(96)
-    (512, 512, 256)
+    A scene that breaks in one strip must be missing in all, so the tile is then begun again
+    without it.
     """
-    return int(_BLOCK * min(1.0, _LOOKS / looks) ** 0.5)
+    scenes, broken = _settled(job.scenes, job.options.bands, job.stac)
+    while True:
+        lost = {asset.split("/")[0] for asset in broken}
+        readable = [scene for scene in scenes if scene.id not in lost]
+        made, found = _composite(job, readable, inside)
+        if not found:
+            return made, broken
+        broken |= {asset: catalog.unsigned(reason) for asset, reason in found.items()}
 
 
-def _blocks(geobox: GeoBox, side: int) -> Iterator[list[GeoBox]]:
-    height, width = geobox.shape
-    for top in range(0, height, side):
-        yield [
-            geobox[top : min(top + side, height), left : min(left + side, width)]
-            for left in range(0, width, side)
-        ]
+def _composite(
+    job: CompositeJob, scenes: Sequence[Scene], inside: xr.DataArray
+) -> tuple[xr.Dataset, dict[str, str]]:
+    """Composite a tile strip by strip; stop at the first strip in which an asset breaks."""
+    own = [scene for scene in scenes if job.period.contains(scene.acquired)]
+    spare = [scene for scene in scenes if not job.period.contains(scene.acquired)]
+    strips = []
+    for strip in _strips(job.tile.geobox, scenes, job.options.bands):
+        wanted = inside.sel(y=strip.coordinates["y"].values).to_numpy()
+        made, broken = _strip(job, strip, own, spare, wanted)
+        if broken:
+            return made, broken
+        strips.append(made)
+    return xr.concat(strips, dim="y") if len(strips) > 1 else strips[0], {}
 
 
-def _block(geobox: GeoBox, halo: int, scenes: Sequence[Scene], options: Composite) -> xr.Dataset:
-    """Composite one block; a rim is read too, so that clouds beyond cast their buffer."""
+def _strip(
+    job: CompositeJob,
+    geobox: GeoBox,
+    own: Sequence[Scene],
+    spare: Sequence[Scene],
+    wanted: np.ndarray[tuple[int, int], np.dtype[np.bool_]],
+) -> tuple[xr.Dataset, dict[str, str]]:
+    """Composite one strip; days around the period are read only where they are needed."""
+    masker, options = masks.masker(job.mask), job.options
     with cube.reading():
-        looks = cube.load(scenes, geobox.pad(halo), options.bands).compute(scheduler="synchronous")
-    clear = masks.clear_sky(looks["scl"], buffer_px=halo)
-    core = {"y": slice(halo, halo + geobox.shape.y), "x": slice(halo, halo + geobox.shape.x)}
-    reduce = {"geomedian": composite.geomedian, "median": composite.median}[options.method]
-    bands = looks.isel(core)[list(options.bands)]
-    return reduce(bands, clear.isel(core), min_clear=options.min_clear)
+        read = cube.read(own, geobox, options.bands, masker, engine=options.engine, only_clear=True)
+        looks, broken = read.looks, dict(read.broken)
+        is_own = np.ones(looks.sizes["time"], bool)
+        few = looks["clear"].sum("time").to_numpy() < options.widen_below
+        if spare and (few & wanted).any():
+            around = cube.read(
+                spare, geobox, options.bands, masker, engine=options.engine, only_clear=True
+            )
+            broken |= around.broken
+            is_own = np.r_[is_own, np.zeros(around.looks.sizes["time"], bool)]
+            looks = xr.concat([looks, around.looks], dim="time")
+    looks["clear"] = looks["clear"] & wanted
+    return composite.compose(looks, is_own, options), broken
 
 
-def _empty(geobox: GeoBox, bands: Sequence[str]) -> xr.Dataset:
-    coords = xr_coords(geobox)
-    nothing = xr.DataArray(
-        np.full(geobox.shape, np.nan, np.float32), dims=("y", "x"), coords=coords
-    )
-    layers = {name: described(nothing, name) for name in (*bands, "smad", "emad", "bcmad")}
-    return xr.Dataset(layers | {"n_clear": described(nothing.fillna(0), "n_clear")})
+def _strips(geobox: GeoBox, scenes: Sequence[Scene], bands: Sequence[str]) -> Iterator[GeoBox]:
+    """Cut a tile into strips of whole rows whose looks fit into memory."""
+    days = max(1, len({scene.acquired.date() for scene in scenes}))
+    height, width = geobox.shape
+    rows = max(1, min(height, _LOOKS_BYTES // (2 * width * days * len(bands))))
+    for top in range(0, height, rows):
+        yield geobox[top : min(top + rows, height), :]
 
 
-def inspect_scene(scene: Scene, bands: Sequence[str], stac: Stac) -> str:
-    """Say what is wrong with the headers of a scene's assets; empty when all are sound."""
-    (signed,) = catalog.sign_scenes([scene], _signer(stac))
-    return catalog.unsigned(cube.inspect(signed, bands) or "")
+def inspect_scene(scene: Scene, bands: Sequence[str], stac: Stac) -> dict[str, str]:
+    """Say what is wrong with the headers of a scene's assets, by band; empty when all are sound."""
+    (settled,), broken = _settled([scene], bands, stac)
+    wrong = {asset.split("/")[1]: reason for asset, reason in broken.items()}
+    there = [band for band in (*bands, "scl") if band in settled.assets]
+    for band, reason in cube.inspect(settled, there).items():
+        wrong.setdefault(band, catalog.unsigned(reason))
+    return wrong
+
+
+def examine_scenes(
+    scenes: Sequence[Scene], bands: Sequence[str], stac: Stac
+) -> list[certificate.SceneEvidence]:
+    """Gather the evidence for the certificate of all scenes of one tile."""
+    with cube.reading():
+        return list(certificate.examine(_settled(scenes, bands, stac)[0]))
+
+
+def measure_step(first: Scene, second: Scene, bands: Sequence[str], stac: Stac) -> certificate.Step:
+    """Measure the step between two scenes of one day, as across 120° E."""
+    with cube.reading():
+        return certificate.measure_step(*_settled((first, second), bands, stac)[0])
+
+
+def _settled(
+    scenes: Sequence[Scene], bands: Sequence[str], stac: Stac
+) -> tuple[tuple[Scene, ...], dict[str, str]]:
+    """Give scenes the addresses that GDAL may open; what may not be opened is gone from them."""
+    return _courier(stac).settle_scenes(scenes, bands)
 
 
 @lru_cache(maxsize=2)
-def _signer(stac: Stac) -> catalog.Signer:
-    """Keep one signer, and so one token, per worker."""
-    return catalog.Signer(catalog.load_profile(stac.profile), stac)
+def _courier(stac: Stac) -> catalog.Courier:
+    """Keep one courier, and so its connections and its token, per worker."""
+    return catalog.Courier.of(stac)
 
 
 def features_at(source: Path, bands: Sequence[str], points: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
@@ -19,12 +20,15 @@ from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Settings
 
 __all__ = [
+    "CERTIFICATE",
     "PUBLISHED",
     "Cost",
     "Plan",
     "baseline_of",
     "cost_of",
     "fingerprint",
+    "forecast_of",
+    "forecast_screen",
     "make_plan",
     "period_folder",
     "save_inventory",
@@ -34,6 +38,8 @@ __all__ = [
 ]
 
 
+CERTIFICATE = "certificate.json"
+"""File of a period's certificate, in its folder and in its publication."""
 PUBLISHED = "published"
 """Folder of a period's publication, inside the period's folder."""
 
@@ -87,35 +93,42 @@ class Plan:
         """The tiles that share ground with the area."""
         return self.settings.grid.tiles(self.outline)
 
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """Scenes that may be used: those of the period, then those of the days around it."""
+        return (*self.inventory.kept, *self.inventory.spare)
+
     def scenes_of(self, tile: Tile, without: Collection[str] = ()) -> tuple[Scene, ...]:
-        """Kept scenes whose footprint meets a tile, but for the ids in ``without``."""
+        """Scenes whose footprint meets a tile, but for the ids in ``without``."""
         ground = tile.geobox.geographic_extent.geom
         return tuple(
             scene
-            for scene in self.inventory.kept
+            for scene in self.scenes
             if scene.id not in without and scene.footprint.intersects(ground)
         )
 
     def composite_key(self, tile: Tile, without: Collection[str] = ()) -> str:
         """Hash of everything the composite of a tile is made from."""
-        scenes = [_facts(scene) for scene in self.scenes_of(tile, without)]
-        settings = [
-            section.model_dump(mode="json")
-            for section in (self.settings.composite, self.settings.mask)
+        scenes = [scene.facts for scene in self.scenes_of(tile, without)]
+        settings, mask = self.settings, self.settings.mask
+        how = [
+            settings.composite.model_dump(mode="json"),
+            mask.model_dump(mode="json") | {"dem": self._digests[mask.dem]},
         ]
         where = {
+            "period": str(self.period),
             "tile": tile.id,
             "area": fingerprint(self.outline.wkt),
             "grid": _grid(self.settings),
         }
-        made = {"code": __version__, "label": self.label, "scenes": scenes, "composite": settings}
+        made = {"code": __version__, "label": self.label, "scenes": scenes, "composite": how}
         return fingerprint(made | where)
 
     @cached_property
     def run_id(self) -> str:
         """Hash of the inputs of the period; never of the clock or of where files lie."""
         options, model = self.settings.model_dump(mode="json"), self.settings.model
-        layers = (model.file, model.samples, self.settings.reference.file)
+        layers = (model.file, model.samples, self.settings.reference.file, self.settings.mask.dem)
         return fingerprint(
             {
                 "code": __version__,
@@ -123,18 +136,28 @@ class Plan:
                 "units": sorted(
                     (str(code), shape.wkt) for code, shape in self.units.geometry.items()
                 ),
-                "scenes": [_facts(scene) for scene in self.inventory.kept],
-                "layers": [_content(path) for path in layers],
+                "scenes": [scene.facts for scene in self.scenes],
+                "layers": [self._digests[path] for path in layers],
                 "area": options["area"] | {"units": None},
                 "model": options["model"] | {"file": None, "samples": None},
+                "mask": options["mask"] | {"dem": None},
                 "settings": {name: options[name] for name in self.decisive},
             }
         )
 
+    @cached_property
+    def _digests(self) -> Mapping[Path | None, str]:
+        """Digest of each layer that the settings name; empty where there is none."""
+        settings = self.settings
+        layers = (
+            settings.model.file, settings.model.samples, settings.reference.file, settings.mask.dem
+        )  # fmt: skip
+        return {path: store.digest(path) if path and path.exists() else "" for path in layers}
+
     @property
     def simulated(self) -> bool:
         """True where the settings say so, or where a single scene does."""
-        return self.settings.report.simulated or any(s.simulated for s in self.inventory.kept)
+        return self.settings.report.simulated or any(s.simulated for s in self.scenes)
 
     @property
     def label(self) -> str:
@@ -144,17 +167,7 @@ class Plan:
     @property
     def decisive(self) -> tuple[str, ...]:
         """Sections of the settings that change what a period says, and name no place on disk."""
-        return ("time", "mask", "composite", "certificate", "gates", "targets", "report")
-
-
-def _content(path: Path | None) -> str:
-    """Digest of a layer that the settings name; empty where there is none."""
-    return store.digest(path) if path is not None and path.exists() else ""
-
-
-def _facts(scene: Scene) -> tuple[object, ...]:
-    sums = sorted((band, asset.checksum or "") for band, asset in scene.assets.items())
-    return scene.id, scene.offset, scene.scale, scene.baseline, sums
+        return ("time", "composite", "certificate", "gates", "targets", "report")
 
 
 def _grid(settings: Settings) -> Mapping[str, object]:
@@ -191,16 +204,24 @@ def make_plan(
     if not refresh and store.is_sealed(snapshot, _question(settings, area)):
         inventory = catalog.Inventory.from_json(snapshot.read_text(encoding="utf-8"))
     else:
-        inventory = catalog.search(settings.stac, area, period, bands=settings.composite.bands)
+        options = settings.composite
+        inventory = catalog.search(
+            settings.stac,
+            area,
+            period,
+            bands=options.bands,
+            margin_days=options.widen_days if options.widen_below else 0,
+            season=options.season,
+        )
     return Plan(period, settings, units, unit, inventory)
 
 
 def _question(settings: Settings, area: BaseGeometry) -> str:
     """Hash of what a search asks for, but for the address of the server."""
-    stac = settings.stac
-    return fingerprint(
-        [stac.profile, stac.collection, stac.max_cloud, settings.composite.bands, area.wkt]
-    )
+    stac, options = settings.stac, settings.composite
+    days = options.widen_days if options.widen_below else 0
+    asked = [stac.profile, stac.collection, stac.max_cloud, options.bands, days, options.season]
+    return fingerprint([*asked, area.wkt])
 
 
 def sibling(plan: Plan, period: Period) -> Plan:
@@ -223,32 +244,66 @@ def save_inventory(plan: Plan) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a run of a period would take: tiles, pixels, looks, bytes to read, bytes to keep."""
+    """
+    What a run of a period would take: tiles, pixels, looks, bytes to read, bytes to keep.
+
+    ``exact`` is False where items do not say their size and ``read_bytes`` is an estimate.
+    """
 
     tiles: int
     pixels: int
     scenes: int
     looks: int
-    read_bytes: int | None
+    read_bytes: int
     disk_bytes: int
+    exact: bool
 
     def text(self, language: str) -> str:
         """Tell people."""
-        read = "?" if self.read_bytes is None else f"{self.read_bytes / 1e9:.2f}"
-        disk = f"{self.disk_bytes / 1e9:.2f}"
+        read, disk = f"{self.read_bytes / 1e9:.2f}", f"{self.disk_bytes / 1e9:.2f}"
         if language == "zh":
             return (
                 f"瓦片 {self.tiles} 块，像元 {self.pixels / 1e6:.1f} 百万，影像 {self.scenes} 景，"
-                f"瓦片读取 {self.looks} 次；需读取约 {read} GB，约占磁盘 {disk} GB"
+                f"瓦片读取 {self.looks} 次；需读取{'' if self.exact else '约'} {read} GB，"
+                f"约占磁盘 {disk} GB"
             )
         return (
             f"{self.tiles} tiles, {self.pixels / 1e6:.1f} million pixels, {self.scenes} scenes "
-            f"in {self.looks} tile reads; about {read} GB to read, {disk} GB of disk"
+            f"in {self.looks} tile reads; {'' if self.exact else 'about '}{read} GB to read, "
+            f"about {disk} GB of disk"
         )
 
 
-_BYTES_A_PIXEL = 40
+_BYTES_A_PIXEL = 60
 """Tiles and maps of one period, before compression."""
+
+
+def forecast_of(plan: Plan) -> pd.DataFrame:
+    """
+    Foretell how often each unit will be seen clear; no pixel is read.
+
+    Returns
+    -------
+    DataFrame, index as the units
+        ``name_zh``, ``name_en``, and the columns of :func:`jinhua_rs.catalog.forecast`.
+    """
+    found = catalog.forecast(plan.inventory, plan.units.to_crs("EPSG:4326"))
+    return pd.DataFrame(plan.units[["name_zh", "name_en"]]).join(found)
+
+
+def forecast_screen(seen: pd.DataFrame, language: str) -> tuple[list[str], list[list[str]]]:
+    """Lay out what :func:`forecast_of` returns for a screen: headings and lines."""
+    heads, name = (
+        (["单元", "成像日", "预计晴空次数", "前后可借用"], "name_zh")
+        if language == "zh"
+        else (["unit", "days", "clear looks, forecast", "spare, around"], "name_en")
+    )
+    columns = seen[name], seen["days"], seen["clear_looks"], seen["spare_looks"]
+    lines = [
+        [str(unit), str(days), f"{clear:.1f}", f"{spare:.1f}"]
+        for unit, days, clear, spare in zip(*columns, strict=True)
+    ]
+    return heads, lines
 
 
 def cost_of(plan: Plan) -> Cost:
@@ -261,7 +316,8 @@ def cost_of(plan: Plan) -> Cost:
         pixels=pixels,
         scenes=len(plan.inventory.kept),
         looks=sum(len(plan.scenes_of(tile)) for tile in plan.tiles),
-        read_bytes=plan.inventory.size,
+        read_bytes=plan.inventory.estimated_size,
+        exact=plan.inventory.size is not None,
         disk_bytes=(len(plan.tiles) - done) * side**2 * _BYTES_A_PIXEL,
     )
 

@@ -13,7 +13,7 @@ import geopandas as gpd
 from jinhua_rs import __version__, forest, report, schema, store
 from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
-from jinhua_rs.planning import PUBLISHED, Plan, fingerprint
+from jinhua_rs.planning import CERTIFICATE, PUBLISHED, Plan, fingerprint
 from jinhua_rs.points import read_points
 from jinhua_rs.report import ReportData
 from jinhua_rs.schema import Status
@@ -23,6 +23,7 @@ __all__ = ["Products", "Published", "publish"]
 
 _MAPS = {
     "n_clear": ("composite", ()),
+    "window": ("composite", schema.WINDOW_CLASSES),
     "ndvi": ("land", ()),
     "canopy": ("land", ()),
     "landcover": ("land", schema.LAND_CLASSES),
@@ -78,7 +79,9 @@ def publish(
         pictures = report.draw(data, maps, plan.units, plan.settings.report.languages)
         report.write(part / "report", data, pictures)
         schema.rows([*numbers.rows, *numbers.changes]).to_csv(part / "indicators.csv", index=False)
-        shutil.copyfile(plan.folder / "scenes.json", part / "scenes.json")
+        (part / "scenes.json").write_text(plan.inventory.to_json(), encoding="utf-8")
+        if plan.settings.certificate.check:
+            shutil.copyfile(plan.folder / CERTIFICATE, part / CERTIFICATE)
         shutil.copytree(products.model, part / "model")
         store.write_json(part / "run.json", _receipt(products, baseline, run_id))
         store.write_sums(part, [path for path in part.rglob("*") if path.is_file()])
@@ -154,8 +157,9 @@ def _numbers(
     """Turn maps and reference sample into indicator rows."""
     plan, sample = products.plan, _reference(products.plan)
     rows = _coverage(plan, maps, sample)
+    widened = _widened(products.tiles["composite"])
     if baseline is None:
-        return Numbers(rows, None, [], [])
+        return Numbers(rows, None, [], [], widened)
     folder = maps["forest"].parent / "baseline"
     folder.mkdir()
     before = _write_maps(baseline, folder, baseline.plan.run_id, progress)
@@ -166,7 +170,15 @@ def _numbers(
         periods=(baseline.plan.period, plan.period),
         min_clear_share=plan.settings.gates.min_clear_share,
     )
-    return Numbers(rows, baseline.plan.period, _coverage(baseline.plan, before, sample), changes)
+    earlier = _coverage(baseline.plan, before, sample)
+    return Numbers(rows, baseline.plan.period, earlier, changes, widened)
+
+
+def _widened(tiles: Mapping[str, Path]) -> float:
+    """Share of the seen pixels that needed looks from around the period, 0-1."""
+    facts = [store.read_facts(path) for path in tiles.values()]
+    widened, seen = (sum(int(one[key]) for one in facts) for key in ("widened", "clear_pixels"))
+    return widened / max(1, seen)
 
 
 def _reference(plan: Plan) -> gpd.GeoDataFrame | None:
@@ -202,7 +214,7 @@ def _require_seen(plan: Plan, numbers: Numbers) -> None:
 
 def _receipt(products: Products, baseline: Products | None, run_id: str) -> dict[str, Any]:
     """Say what the publication was made from, for whoever must make it again."""
-    plan, names = products.plan, ("numpy", "odc-stac", "rasterio", "scikit-learn", "xarray")
+    plan, names = products.plan, ("numba", "numpy", "rasterio", "scikit-learn", "xarray")
     return {
         "run_id": run_id,
         "period": str(plan.period),

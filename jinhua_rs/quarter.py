@@ -1,23 +1,24 @@
 """The recipe of a period: the one place where stages meet. Read it from top to bottom."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 
 from jinhua_rs import __version__, features, landcover, pieces, planning, publishing, store
-from jinhua_rs.errors import ConfigError, JinhuaError, NoDataError, PartialError
-from jinhua_rs.ledger import Entry, Ledger
+from jinhua_rs.crew import carry_out, ledger_of
+from jinhua_rs.errors import ConfigError, NoDataError
+from jinhua_rs.grid import Tile
+from jinhua_rs.ledger import Entry
 from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
-from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Settings
 from jinhua_rs.tasks import Pool, Progress, Task, pool
+from jinhua_rs.vouching import gate_failed, vouch
 
 __all__ = ["quiet", "run"]
 
@@ -61,7 +62,10 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
         store.require_space(plan.folder, wanted)
         run_settings = plan.settings.run
         workers = held.enter_context(pool(run_settings.workers, run_settings.memory_gib))
-        ground = {p: see_the_ground(plans[p], workers, progress) for p in sorted(plans)}
+        ground = {}
+        for p in sorted(plans):
+            plans[p], ground[p] = see_the_ground(plans[p], workers, progress)
+        plan = plans[plan.period]
         model = learn(plans[training], ground[training], workers, progress)
         products = {
             p: publishing.Products(
@@ -83,49 +87,70 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
         return publishing.publish(current, before, now=now, progress=progress)
 
 
-def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> Tiles:
-    """Composite the clear looks of the period on every tile, and account for every scene."""
+def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> tuple[Plan, Tiles]:
+    """
+    Composite the clear looks of the period on every tile, and account for every asset.
+
+    Returns the plan with the scenes that were vouched for, beside the tiles.
+    """
     plan.inventory.require()
     store.sweep(plan.folder)
     planning.save_inventory(plan)
-    ledger = Ledger(plan.folder / "ledger.jsonl")
-    unsound = _inspect(plan, ledger, workers, progress)
-    tasks = []
-    for tile in plan.tiles:
-        key = plan.composite_key(tile, without=unsound)
-        path = plan.folder / "tiles" / "composite" / f"{tile.id}.zarr"
-        scenes = plan.scenes_of(tile, without=unsound)
-        job = pieces.CompositeJob(
-            path=path,
-            key=key,
-            tile=tile,
-            scenes=scenes,
-            area=plan.outline,
-            stac=plan.settings.stac,
-            mask=plan.settings.mask,
-            options=plan.settings.composite,
-            label=plan.label,
-        )
-        tasks.append(Task(tile.id, pieces.composite_tile, (job,)))
-    made = _carry_out(plan, "composite", tasks, workers, progress)
-    broken = {scene: reason for piece in made for scene, reason in piece.broken.items()}
-    failed = unsound | broken
-    used = (scene.id for scene in plan.inventory.kept if scene.id not in failed)
-    ledger.note(
-        *(Entry("scene", item.id, "dropped", item.reason) for item in plan.inventory.dropped),
-        *(Entry("scene", scene, "failed", reason) for scene, reason in broken.items()),
-        *(Entry("scene", scene, "used") for scene in used),
+    plan, unsound = vouch(plan, workers, progress)
+    tasks = [
+        Task(tile.id, pieces.composite_tile, (_job(plan, tile, unsound),)) for tile in plan.tiles
+    ]
+    made = {one.tile: one for one in carry_out(plan, "composite", tasks, workers, progress)}
+    again = [task for task in tasks if made[task.id].broken]
+    if again:  # what broke in passing is whole by now; what is still broken stays out
+        made |= {one.tile: one for one in carry_out(plan, "again", again, workers, progress)}
+    broken = {asset: why for piece in made.values() for asset, why in piece.broken.items()}
+    failed = unsound | {asset.split("/")[0]: why for asset, why in broken.items()}
+    ledger_of(plan).note(*_account(plan, failed, broken))
+    gate_failed(plan, len(failed.keys() & {s.id for s in plan.inventory.kept}), *failed.values())
+    if not any(piece.clear_pixels for piece in made.values()):
+        raise _all_cloudy(plan)
+    return plan, {task.id: task.arguments[0].path for task in tasks}
+
+
+def _job(plan: Plan, tile: Tile, unsound: Mapping[str, str]) -> pieces.CompositeJob:
+    settings = plan.settings
+    return pieces.CompositeJob(
+        path=plan.folder / "tiles" / "composite" / f"{tile.id}.zarr",
+        key=plan.composite_key(tile, without=unsound),
+        tile=tile,
+        scenes=plan.scenes_of(tile, without=unsound),
+        period=plan.period,
+        area=plan.outline,
+        stac=settings.stac,
+        mask=settings.mask,
+        options=settings.composite,
+        label=plan.label,
     )
-    _gate_failed(plan, failed)
-    if not any(piece.clear_pixels for piece in made):
-        raise NoDataError(
-            f"no clear pixel in {plan.period}: all {len(plan.inventory.kept)} scenes are cloudy "
-            "here; nothing is published; run again later with --refresh, "
-            "or raise [stac] max_cloud",
-            zh=f"{plan.period.name_zh}没有晴空像元（{len(plan.inventory.kept)} 景影像均被云覆盖），"
-            "数据不足，未发布任何结果；请稍后加 --refresh 重新检索，或放宽 [stac] max_cloud",
-        )
-    return {task.id: task.arguments[0].path for task in tasks}
+
+
+def _account(plan: Plan, failed: Mapping[str, str], broken: Mapping[str, str]) -> Iterator[Entry]:
+    """Say of every scene found, and of every asset wanted, whether it was used, and why not."""
+    bands = (*plan.settings.composite.bands, "scl")
+    for item in plan.inventory.dropped:
+        yield Entry("scene", item.id, "dropped", item.reason)
+    for scene in plan.scenes:
+        lost = failed.get(scene.id, "")
+        yield Entry("scene", scene.id, "failed" if lost else "used", lost)
+        for band in bands:
+            asset = f"{scene.id}/{band}"
+            state = "failed" if asset in broken else "dropped" if lost else "used"
+            yield Entry("asset", asset, state, broken.get(asset, lost))
+
+
+def _all_cloudy(plan: Plan) -> NoDataError:
+    return NoDataError(
+        f"no clear pixel in {plan.period}: all {len(plan.inventory.kept)} scenes are cloudy "
+        "here; nothing is published; run again later with --refresh, "
+        "or raise [stac] max_cloud",
+        zh=f"{plan.period.name_zh}没有晴空像元（{len(plan.inventory.kept)} 景影像均被云覆盖），"
+        "数据不足，未发布任何结果；请稍后加 --refresh 重新检索，或放宽 [stac] max_cloud",
+    )
 
 
 def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
@@ -152,7 +177,7 @@ def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
         )
         for tile in plan.tiles
     ]
-    tables = _carry_out(plan, "samples", tasks, workers, progress)
+    tables = carry_out(plan, "samples", tasks, workers, progress)
     trained = landcover.train(
         pd.concat(tables, ignore_index=True),
         features.names(bands),
@@ -180,7 +205,7 @@ def name_the_land(
         path = plan.folder / "tiles" / "land" / f"{tile}.zarr"
         key = fingerprint([__version__, plan.label, store.read_facts(source)["sha256"], card])
         tasks.append(Task(tile, pieces.classify_tile, (path, key, source, model, plan.label)))
-    _carry_out(plan, "land", tasks, workers, progress)
+    carry_out(plan, "land", tasks, workers, progress)
     return {task.id: task.arguments[0] for task in tasks}
 
 
@@ -193,84 +218,8 @@ def compare(plan: Plan, before: Tiles, after: Tiles, workers: Pool, progress: Pr
         facts = [store.read_facts(source)["sha256"] for source in pair]
         key = fingerprint([__version__, plan.label, *facts])
         tasks.append(Task(tile, pieces.change_tile, (path, key, *pair, plan.label)))
-    _carry_out(plan, "change", tasks, workers, progress)
+    carry_out(plan, "change", tasks, workers, progress)
     return {task.id: task.arguments[0] for task in tasks}
-
-
-def _carry_out(
-    plan: Plan, stage: str, tasks: Sequence[Task], workers: Pool, progress: Progress
-) -> list[Any]:
-    """Run the tasks of a stage and note each in the ledger; raise if one failed."""
-    ledger = Ledger(plan.folder / "ledger.jsonl")
-    results: list[Any] = []
-    failed: dict[str, Exception] = {}
-    for task, outcome in workers.run(tasks, f"{plan.period} {stage}", progress):
-        if isinstance(outcome, Exception):
-            failed[task.id] = outcome
-            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", _reason(outcome)))
-        else:
-            results.append(outcome)
-            ledger.note(Entry("tile", f"{stage}/{task.id}", getattr(outcome, "state", "done")))
-    if failed:
-        tile, first = next(iter(failed.items()))
-        if isinstance(first, JinhuaError):
-            raise first
-        raise PartialError(
-            f"{len(failed)} of {len(tasks)} tiles failed in {plan.period} {stage}, "
-            f"first {tile}: {_reason(first)}; what is finished is kept, run again",
-            zh=f"{plan.period} {stage}：{len(tasks)} 块中有 {len(failed)} 块失败，"
-            f"首个为 {tile}（{_reason(first)}）；已完成部分保留，请重新运行",
-        ) from first
-    return results
-
-
-def _reason(error: Exception) -> str:
-    """Say what went wrong, also for exceptions without a text."""
-    return f"{type(error).__name__}: {error}"
-
-
-def _inspect(plan: Plan, ledger: Ledger, workers: Pool, progress: Progress) -> dict[str, str]:
-    """Look at the headers of scenes not yet found sound; return the unsound with the reason."""
-    sound = {entry.id for entry in ledger.current().values() if entry.state == "sound"}
-    bands, stac = plan.settings.composite.bands, plan.settings.stac
-    tasks = [
-        Task(scene.id, pieces.inspect_scene, (scene, bands, stac))
-        for scene in plan.inventory.kept
-        if _header_id(scene, bands) not in sound
-    ]
-    unsound = {}
-    for task, outcome in workers.run(tasks, f"{plan.period} headers", progress):
-        reason = _reason(outcome) if isinstance(outcome, Exception) else outcome
-        header = _header_id(task.arguments[0], bands)
-        ledger.note(Entry("header", header, "unsound" if reason else "sound", reason))
-        if reason:
-            unsound[task.id] = reason
-    ledger.note(*(Entry("scene", scene, "failed", reason) for scene, reason in unsound.items()))
-    _gate_failed(plan, unsound)
-    return unsound
-
-
-def _header_id(scene: Scene, bands: Sequence[str]) -> str:
-    """Name the headers that were looked at: other bands or addresses are other headers."""
-    hrefs = [scene.assets[band].href for band in (*bands, "scl")]
-    return f"{scene.id} {fingerprint(hrefs)}"
-
-
-def _gate_failed(plan: Plan, failed: Mapping[str, str]) -> None:
-    """Stop when more scenes could not be read than the gate allows."""
-    share = len(failed) / len(plan.inventory.kept)
-    limit = plan.settings.gates.max_failed_assets
-    if share > limit:
-        where = plan.folder / "ledger.jsonl"
-        first = next(iter(failed.values()))
-        raise PartialError(
-            f"{len(failed)} of {len(plan.inventory.kept)} scenes of {plan.period} could not be "
-            f"read ({share:.1%}, limit {limit:.1%}), first: {first}; see {where}; run again, "
-            "or raise [gates] max_failed_assets",
-            zh=f"{plan.period.name_zh}有 {len(failed)}/{len(plan.inventory.kept)} 景影像无法读取"
-            f"（{share:.1%}，上限 {limit:.1%}），首个原因：{first}；详见 {where}；"
-            "请重新运行或放宽 [gates] max_failed_assets",
-        )
 
 
 def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:

@@ -151,7 +151,7 @@ def doctor(settings: Settings) -> list[Finding]:
     free = shutil.disk_usage(writable if writable.exists() else Path.cwd()).free
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
-        for name in ("xarray", "rasterio", "odc-stac", "scikit-learn")
+        for name in ("xarray", "rasterio", "numba", "scikit-learn")
     )
     return [
         Finding("libraries", "软件库", good=True, detail=versions),

@@ -12,6 +12,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+_BODIES = {
+    "html": b"<html>please log in</html>",
+    "empty": b"",
+    "deep": b"[" * 100_000,
+    "message": b'{"code": 1, "description": "come again"}',
+    "void": b'{"type": "FeatureCollection", "features": [], "links": [], "numberMatched": 4}',
+}
+"""Answers with status 200 that are no answer."""
 _SEARCH = "https://api.stacspec.org/v1.0.0/item-search"
 
 
@@ -21,7 +29,10 @@ class Behaviour:
 
     items: list[dict[str, Any]]
     faults: list[str] = field(default_factory=list)
-    """Consumed one for each search: 429, 503, reset, html, cut, drip, 404, redirect."""
+    """
+    Consumed one for each search: a status such as 429 or 404, reset, html, empty, deep, message,
+    void, cut, drip, hang, redirect.
+    """
     retry_after: str = "0"
     page: int | None = None
     """Items on a page, whatever limit was asked."""
@@ -41,6 +52,12 @@ class Behaviour:
     token_faults: list[str] = field(default_factory=list)
     searches: list[dict[str, Any]] = field(default_factory=list)
     tokens_given: int = 0
+    files: dict[str, bytes] = field(default_factory=dict)
+    """Served under ``/files/<name>``, byte ranges included."""
+    file_faults: list[str] = field(default_factory=list)
+    """Consumed one for each request for a file: a status, reset, html, cut, rot; ``ok`` is none."""
+    asked: list[str] = field(default_factory=list)
+    """Requests for files, ``GET name``."""
 
 
 @contextmanager
@@ -52,6 +69,7 @@ def serving(behaviour: Behaviour) -> Iterator[str]:
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
+        server.closing.set()
         server.shutdown()
         thread.join()
         server.server_close()
@@ -63,6 +81,7 @@ class _Server(ThreadingHTTPServer):
     def __init__(self, behaviour: Behaviour) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.behaviour = behaviour
+        self.closing = threading.Event()
 
     def handle_error(self, request, client_address) -> None:
         """Clients hang up on faults; that is the point."""
@@ -71,6 +90,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or every answer waits 40 ms for the client's acknowledgement
 
     def log_message(self, format, *args) -> None:
         """Keep quiet."""
@@ -79,8 +99,13 @@ class _Handler(BaseHTTPRequestHandler):
     def root(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         behaviour = self.server.behaviour
+        if self.path.startswith("/files/"):
+            return self.serve_file(self.path.removeprefix("/files/").partition("?")[0])
         if self.path.startswith("/token/"):
             fault = behaviour.token_faults.pop(0) if behaviour.token_faults else ""
             behaviour.tokens_given += not fault
@@ -106,6 +131,33 @@ class _Handler(BaseHTTPRequestHandler):
             ],
         }
         return self.answer(json.dumps(landing).encode())
+
+    def serve_file(self, name: str) -> None:
+        behaviour = self.server.behaviour
+        behaviour.asked.append(f"{self.command} {name}")
+        fault = behaviour.file_faults.pop(0) if behaviour.file_faults else "ok"
+        whole = behaviour.files.get(name)
+        if fault in {"reset", "html"} or fault.isdigit():
+            self.misbehave(fault)
+            return
+        if whole is None:
+            self.answer(b"gone", status=404)
+            return
+        first, last = _range_of(self.headers.get("range"), len(whole))
+        data = whole[first : last + 1]
+        if fault == "rot":
+            data = bytes(len(data))
+        elif fault == "cut":
+            data = data[: len(data) // 2]
+        self.send_response(206 if "range" in self.headers else 200)
+        self.send_header("accept-ranges", "bytes")
+        self.send_header("content-length", str(last + 1 - first))
+        if "range" in self.headers:
+            self.send_header("content-range", f"bytes {first}-{last}/{len(whole)}")
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+        self.close_connection = self.close_connection or fault == "cut"
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -146,12 +198,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
             self.close_connection = True
-        elif fault == "html":
-            self.answer(b"<html>please log in</html>", kind="text/html")
+        elif fault in _BODIES:
+            self.answer(_BODIES[fault], kind="text/html")
         elif fault == "cut":
             self.answer(b'{"type": "FeatureCollection", "features": [', claim=1000)
         elif fault == "drip":
             self.drip()
+        elif fault == "hang":
+            self.server.closing.wait(10)
+            self.close_connection = True
         elif fault == "redirect":
             self.answer(b"", status=307, location=f"{self.server.behaviour.away}/search")
         else:
@@ -193,8 +248,17 @@ class _Handler(BaseHTTPRequestHandler):
         if location:
             self.send_header("location", location)
         self.end_headers()
-        self.wfile.write(data)
+        if self.command != "HEAD":
+            self.wfile.write(data)
         self.close_connection = self.close_connection or claim is not None
+
+
+def _range_of(asked: str | None, size: int) -> tuple[int, int]:
+    """First and last byte of a ``Range`` header, both included; all without one."""
+    if asked is None:
+        return 0, size - 1
+    first, _, last = asked.removeprefix("bytes=").partition("-")
+    return int(first), min(int(last or size - 1), size - 1)
 
 
 def _matches(item: dict[str, Any], body: dict[str, Any]) -> bool:

@@ -234,6 +234,139 @@ def test_a_small_flaw_of_the_outline_is_mended(item, profile):
     assert footprint.area == pytest.approx(1.0, rel=1e-6)
 
 
+# --- where a scene lies ------------------------------------------------------------------------
+
+
+def placed(item, **changes):
+    """Change facts of every asset; ``crs`` and ``tile`` of the item."""
+    item["properties"]["proj:epsg"] = changes.pop("crs", 32650)
+    item["properties"]["grid:code"] = changes.pop("tile", "MGRS-50RQT")
+    for asset in item["assets"].values():
+        asset |= {f"proj:{name}": value for name, value in changes.items()}
+    return item
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"crs": 32651}, "its CRS is EPSG:32651, but tile 50RQT lies in EPSG:32650"),
+        ({"crs": 32750}, "its CRS is EPSG:32750, but tile 50RQT"),
+        ({"tile": "MGRS-51RTN"}, "its CRS is EPSG:32650, but tile 51RTN"),
+        ({"transform": [10, 0, 699960, 0, -10, 3400020]}, "does not lie on tile 50RQT"),
+        ({"transform": [10, 0, 0, 0, -10, 0]}, "does not lie on tile 50RQT"),
+        ({"transform": [10, 0, 1e12, 0, -10, 1e12]}, "does not lie on tile 50RQT"),
+        ({"transform": [10, 0, 780000, 0, -10, 3300000], "shape": [2000, 2000]}, "the footprint"),
+        ({"transform": [10, 1, 699960, 0, -10, 3300000]}, "no grid of square north-up pixels"),
+        ({"transform": [10, 0, 699960, 0, 10, 3190200]}, "no grid of square north-up pixels"),
+        ({"transform": [-10, 0, 809760, 0, -10, 3300000]}, "no grid of square north-up pixels"),
+        ({"transform": [1e-4, 0, 699960, 0, -1e-4, 3300000]}, "no grid of square north-up pixels"),
+        ({"transform": [5e4, 0, 699960, 0, -5e4, 3300000]}, "no grid of square north-up pixels"),
+        ({"transform": [10, 0, 699960, 0, -0.0, 3300000]}, "no grid of square north-up pixels"),
+        ({"shape": [200_000, 10]}, "200000 x 10 pixels"),
+        ({"shape": [10_980, 110_000]}, "the grid of blue is too long"),
+        ({"crs": 4326, "transform": [1, 0, 119, 0, -1, 30]}, "no grid of square north-up"),
+        ({"crs": 4549, "transform": [10, 0, 640_000, 0, -10, 3_300_000]}, "does not lie on tile"),
+    ],
+)
+def test_a_scene_that_contradicts_itself_is_refused(item, profile, changes, complaint):
+    with pytest.raises(IntegrityError, match=complaint) as caught:
+        to_scene(placed(item, **changes), profile)
+
+    assert any("一" <= letter <= "鿿" for letter in caught.value.zh)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"transform": [10, 0, 700000, 0, -10, 3300040], "shape": [10980, 10980]},
+        {"transform": [60, 0, 699960, 0, -60, 3300000], "shape": [1830, 1830]},
+        {"tile": "site-7", "crs": 32651, "transform": [20, 0, 110000, 0, -20, 3310000]},
+        {"crs": 4549, "transform": [10, 0, 400_000, 0, -10, 3_310_000], "shape": [13000, 13000]},
+        {"crs": 4326, "transform": [1e-4, 0, 119, 0, -1e-4, 29.9], "shape": [11000, 13000]},
+    ],
+)
+def test_a_scene_on_a_sound_grid_is_taken(item, profile, changes):
+    assert to_scene(placed(item, **changes), profile).tile
+
+
+def test_a_grid_that_is_not_stated_is_not_judged(item, profile):
+    for asset in item["assets"].values():
+        del asset["proj:transform"]
+
+    assert to_scene(item, profile).assets["red"].transform is None
+
+
+def test_a_grid_at_the_antimeridian_lies_under_its_footprint(item, profile):
+    placed(item, crs=32660, tile="MGRS-60VXQ", transform=[10, 0, 600000, 0, -10, 7000020])
+    item["geometry"] = ring([179, 62.2], [180, 62.2], [180, 63.1], [179, 63.1])
+
+    assert to_scene(item, profile).tile == "60VXQ"
+
+
+# --- the sun -----------------------------------------------------------------------------------
+
+
+def test_the_sun_is_told_by_elevation_or_by_zenith(item, profile):
+    item["properties"] |= {"view:sun_azimuth": 157.1, "view:sun_elevation": 48.3}
+    other = read("planetary-computer")
+    other["properties"] |= {"s2:mean_solar_azimuth": 157.1, "s2:mean_solar_zenith": 41.7}
+
+    assert to_scene(item, profile).sun == (157.1, 48.3)
+    assert to_scene(other, load_profile("planetary-computer")).sun == pytest.approx((157.1, 48.3))
+
+
+@pytest.mark.parametrize("missing", ["view:sun_azimuth", "view:sun_elevation"])
+def test_half_a_sun_is_none(item, profile, missing):
+    item["properties"] |= {"view:sun_azimuth": 157.1, "view:sun_elevation": 48.3, missing: None}
+
+    assert to_scene(item, profile).sun is None
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"view:sun_azimuth": 361},
+        {"view:sun_azimuth": -1},
+        {"view:sun_azimuth": "south"},
+        {"view:sun_azimuth": True},
+        {"view:sun_elevation": 91},
+        {"view:sun_elevation": -3},
+        {"view:sun_elevation": float("nan")},
+    ],
+)
+def test_a_sun_that_cannot_be_is_damage(item, profile, facts):
+    item["properties"] |= {"view:sun_azimuth": 157.1, "view:sun_elevation": 48.3, **facts}
+
+    with pytest.raises(IntegrityError, match="the sun stands at") as caught:
+        to_scene(item, profile)
+
+    assert "太阳" in caught.value.zh
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "complaint"),
+    [
+        ("properties/datetime", "0001-01-01T00:00:00+08:00", "datetime"),
+        ("geometry", {"type": "Polygon", "coordinates": [[[10**400, 1]] * 4]}, "malformed"),
+    ],
+)
+def test_numbers_beyond_all_bounds_are_damage(item, profile, path, value, complaint):
+    holder = item if path == "geometry" else item["properties"]
+    holder[path.rpartition("/")[2]] = value
+
+    with pytest.raises(IntegrityError, match=complaint):
+        to_scene(item, profile)
+
+
+def test_a_sequence_of_any_length_is_read():
+    item = read("earth-search")
+    for text, number in (("7", 7), ("9" * 5000, 0), ("x", 0)):
+        item["properties"]["s2:sequence"] = text
+
+        assert to_candidate(item, load_profile("earth-search")).lineage.sequence == number
+
+
 HTTPS = "https://e84-earth-search-sentinel-data.s3.us-west-2.amazonaws.com"
 
 
@@ -376,6 +509,10 @@ def test_every_recorded_item_comes_out_right():
         assert scene.footprint.equals(shape(item["geometry"]))
         assert scene.tile in facts["id"]
         assert scene.acquired == datetime.fromisoformat(item["properties"]["datetime"])
+        azimuth, elevation = scene.sun
+        zenith = item["properties"].get("s2:mean_solar_zenith")
+        assert elevation == item["properties"].get("view:sun_elevation", 90 - (zenith or 0))
+        assert 30 < azimuth < 250 and 4 < elevation < 67
         count += 1
     assert count == 24
 

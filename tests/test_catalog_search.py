@@ -12,12 +12,11 @@ from urllib.request import urlopen
 
 import pytest
 from fault_server import Behaviour, serving
-from shapely.geometry import Point, box
+from shapely.geometry import box
 
+from jinhua_rs.catalog import Inventory, search
 from jinhua_rs.catalog import api as api_module
 from jinhua_rs.catalog import patience as patience_module
-from jinhua_rs.catalog import search
-from jinhua_rs.catalog.profiles import load_profile
 from jinhua_rs.errors import ConfigError, IntegrityError, NoDataError
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Stac
@@ -28,9 +27,14 @@ JINHUA = box(119.2, 28.6, 120.7, 29.6)
 TEMPLATE = json.loads((ROOT / "tests" / "items" / "earth-search-c1.json").read_text("utf-8"))
 
 
-def made(identity, when="2024-10-12T02:41:11Z", *, tile="50RQT", cloud=12.5, shift=0.0):
+def made(
+    identity, when="2024-10-12T02:41:11Z", *, tile="50RQT", cloud=12.5, shift=0.0, left=699_960
+):
+    """Return an item; ``shift`` moves its outline, degrees, ``left`` its grid, metres."""
     item = copy.deepcopy(TEMPLATE)
     item["id"] = identity
+    for asset in item["assets"].values():
+        asset["proj:transform"][2] = left
     ring = item["geometry"]["coordinates"][0]
     item["geometry"]["coordinates"] = [[[x + shift, y] for x, y in ring]]
     item["bbox"] = [119.05 + shift, 28.79, 120.20 + shift, 29.80]
@@ -52,9 +56,18 @@ def quarter():
     ]
 
 
-def looked(url, **changes):
+def looked(url, *, area=JINHUA, margin_days=0, season=(), **changes):
     facts = {"profile": "earth-search-c1", "url": url, "timeout_s": 2.0, "retries": 2}
-    return search(Stac(**{**facts, **changes}), JINHUA, Q4)
+    stac = Stac(**{**facts, **changes})
+    return search(stac, area, Q4, margin_days=margin_days, season=season)
+
+
+def paged(folder, size, name="earth-search-c1"):
+    """Return the file of a profile that asks for pages of a size."""
+    text = (ROOT / "stac" / "profiles" / f"{name}.toml").read_text("utf-8")
+    path = folder / f"{name}.toml"
+    path.write_text(text.replace("page_size = 200", f"page_size = {size}"), "utf-8")
+    return str(path)
 
 
 def ids(inventory):
@@ -64,29 +77,54 @@ def ids(inventory):
 ALL = [item["id"] for item in quarter()]
 
 
-def test_a_healthy_server_is_asked_once_a_month():
+MONTHS = [
+    "2024-09-30T16:00:00Z/2024-10-31T16:00:00Z",
+    "2024-10-31T16:00:00Z/2024-11-30T16:00:00Z",
+    "2024-11-30T16:00:00Z/2024-12-31T16:00:00Z",
+]
+
+
+def test_a_healthy_server_is_asked_once_for_each_square_and_month():
     behaviour = Behaviour(quarter())
 
     with serving(behaviour) as url:
         inventory = looked(url)
 
     assert ids(inventory) == ALL
-    assert [one["datetime"] for one in behaviour.searches] == [
-        "2024-09-30T16:00:00Z/2024-10-31T16:00:00Z",
-        "2024-10-31T16:00:00Z/2024-11-30T16:00:00Z",
-        "2024-11-30T16:00:00Z/2024-12-31T16:00:00Z",
+    assert len(inventory.decisions) == 12  # each of them was found on all four squares
+    asked = [(tuple(one["bbox"]), one["datetime"]) for one in behaviour.searches]
+    frames = list(dict.fromkeys(frame for frame, _ in asked))
+    assert asked == [(frame, month) for frame in frames for month in MONTHS]
+    assert [tuple(round(edge, 2) for edge in frame) for frame in frames] == [
+        (119.2, 28.6, 120.0, 28.91),  # 50RQS
+        (119.2, 28.89, 120.0, 29.6),  # 50RQT
+        (120.0, 28.6, 120.7, 28.91),  # 51RTM
+        (120.0, 28.89, 120.7, 29.6),  # 51RTN
     ]
     assert behaviour.searches[0]["collections"] == ["sentinel-2-c1-l2a"]
     assert (inventory.profile, inventory.source) == ("earth-search-c1", url)
     assert inventory.bounds == JINHUA.bounds
 
 
-@pytest.mark.parametrize("fault", ["429", "500", "503", "reset", "html", "cut"])
+PASSING = ("429", "500", "502", "503", "504", "reset", "html", "empty", "deep", "cut")
+
+
+@pytest.mark.parametrize("fault", PASSING)
 def test_a_fault_that_passes_changes_nothing(fault):
     behaviour = Behaviour(quarter(), faults=[fault])
 
     with serving(behaviour) as url:
-        assert ids(looked(url)) == ALL
+        inventory = looked(url)
+
+    assert ids(inventory) == ALL
+    assert not behaviour.faults
+
+
+def test_a_hang_that_passes_changes_nothing():
+    behaviour = Behaviour(quarter(), faults=["hang"])
+
+    with serving(behaviour) as url:
+        assert ids(looked(url, timeout_s=0.5)) == ALL
 
     assert not behaviour.faults
 
@@ -105,10 +143,11 @@ def test_retry_after_is_honoured():
 @pytest.mark.parametrize(
     ("fault", "kind", "complaint"),
     [
-        ("503", NoDataError, "does not answer"),
-        ("429", NoDataError, "does not answer"),
-        ("reset", NoDataError, "does not answer"),
-        ("html", IntegrityError, "no JSON 2 times"),
+        ("503", NoDataError, r"does not answer \(HTTP 503\)"),
+        ("429", NoDataError, r"does not answer \(HTTP 429\)"),
+        ("reset", NoDataError, r"does not answer \(ConnectionError\)"),
+        ("html", IntegrityError, "gave an answer that is no JSON for .*, 2 times"),
+        ("deep", IntegrityError, "gave an answer that is no JSON for .*, 2 times"),
         ("cut", IntegrityError, "cut answer"),
         ("404", ConfigError, "HTTP 404"),
         ("403", ConfigError, "HTTP 403"),
@@ -120,8 +159,48 @@ def test_a_fault_that_stays_ends_with_its_reason(fault, kind, complaint):
     with serving(behaviour) as url, pytest.raises(kind, match=complaint) as caught:
         looked(url, retries=1)
 
-    assert "127.0.0.1" in caught.value.zh
-    assert len(behaviour.faults) >= 48
+    for text in (str(caught.value), caught.value.zh):
+        assert "127.0.0.1" in text
+        assert "sentinel-2-c1-l2a 50RQS 2024-10-01/2024-11-01" in text
+    tries = 1 if kind is ConfigError else 2
+    assert len(behaviour.faults) == 50 - tries
+
+
+@pytest.mark.parametrize(
+    ("faults", "retry_after"),
+    [(["hang"] * 99, "0"), (["503"] * 99, "0"), (["429"] * 99, "1"), (["drip"] * 99, "0")],
+)
+def test_a_whole_search_ends_in_time(faults, retry_after):
+    behaviour = Behaviour(quarter(), faults=faults, retry_after=retry_after)
+
+    with serving(behaviour) as url:
+        start = time.monotonic()
+        with pytest.raises(NoDataError, match="too slow: the search was not done") as caught:
+            looked(url, timeout_s=0.05, retries=20)  # 12 questions: 0.05 s x (20 + 1 + 12)
+        took = time.monotonic() - start
+
+    assert took < 2.5
+    assert "sentinel-2-c1-l2a 50RQS 2024-10-01/2024-11-01" in str(caught.value)
+    assert "过慢" in caught.value.zh
+
+
+def test_a_wait_that_would_end_too_late_is_not_begun():
+    behaviour = Behaviour(quarter(), faults=["429"], retry_after="3600")
+
+    with serving(behaviour) as url:
+        start = time.monotonic()
+        with pytest.raises(NoDataError, match="too slow"):
+            looked(url, timeout_s=0.5)
+
+    assert time.monotonic() - start < 2
+
+
+@pytest.mark.parametrize("text", ["soon", "-5", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_a_wait_that_is_past_or_no_time_is_none(text):
+    behaviour = Behaviour(quarter(), faults=["429"], retry_after=text)
+
+    with serving(behaviour) as url:
+        assert ids(looked(url)) == ALL
 
 
 def test_a_body_that_drips_is_given_up():
@@ -162,15 +241,35 @@ def test_pages_are_followed(count):
 
 
 @pytest.mark.parametrize("count", [True, False])
-def test_lost_pages_are_asked_for_again_in_parts(count):
+def test_lost_pages_are_asked_for_again_in_parts(count, tmp_path):
     behaviour = Behaviour(quarter(), page=2, lose_next=True, count=count)
-    profile = load_profile("earth-search-c1").model_copy(update={"page_size": 2})
 
     with serving(behaviour) as url:
-        inventory = search(Stac(url=url, retries=0), JINHUA, Q4, profile=profile)
+        inventory = looked(url, profile=paged(tmp_path, 2))
 
     assert ids(inventory) == ALL
-    assert len(behaviour.searches) > 3
+    assert len(behaviour.searches) > 12
+
+
+def test_a_page_that_hides_its_items_is_asked_for_again():
+    behaviour = Behaviour(quarter(), faults=["void"])
+
+    with serving(behaviour) as url:
+        assert ids(looked(url)) == ALL
+
+    with (
+        serving(Behaviour(quarter(), faults=["void"] * 99)) as url,
+        pytest.raises(IntegrityError, match="incomplete: 0 of 4 items"),
+    ):
+        looked(url)
+
+
+def test_a_message_in_place_of_items_is_no_empty_answer():
+    with (
+        serving(Behaviour(quarter(), faults=["message"])) as url,
+        pytest.raises(IntegrityError, match="no item collection"),
+    ):
+        looked(url)
 
 
 def test_lost_pages_that_stay_lost_are_an_error():
@@ -203,6 +302,17 @@ def test_pages_without_end_are_an_error(monkeypatch):
         looked(url)
 
 
+def test_more_items_than_can_be_are_an_error(monkeypatch):
+    monkeypatch.setattr(api_module, "MAX_ITEMS", 5)
+
+    for page in (200, 1):
+        with (
+            serving(Behaviour(quarter(), page=page)) as url,
+            pytest.raises(IntegrityError, match="more than 5 items"),
+        ):
+            looked(url)
+
+
 def test_a_server_that_ignores_filters_changes_nothing():
     strays = [
         made("early", "2024-09-30T15:59:59Z"),
@@ -226,14 +336,16 @@ def test_clouds_outlines_and_damage_are_judged_here():
         made("clear", "2024-10-01T02:41:11Z"),
         made("cloudy", "2024-10-06T02:41:11Z", cloud=80.1),
         made("unknown", "2024-10-07T02:41:11Z", cloud=None),
-        made("beside", "2024-10-11T02:41:11Z", shift=1.1),
+        made("beside", "2024-10-11T02:41:11Z", shift=0.3),
+        made("elsewhere", "2024-10-12T02:41:11Z", tile="50RPT", left=600_000),
         broken,
         unsafe,
     ]
-    corner = box(119.2, 28.6, 120.16, 28.795)
+    # The outline of "beside" lies in the frame of the two spots, and shows neither.
+    spots = box(119.2, 28.9, 119.3, 28.91).union(box(119.36, 29.79, 119.365, 29.795))
 
     with serving(Behaviour(items)) as url:
-        inventory = search(Stac(url=url, retries=0), corner.union(Point(120.5, 29.7)), Q4)
+        inventory = looked(url, area=spots)
 
     verdicts = {one.id: one.code for one in inventory.decisions}
     assert verdicts == {
@@ -241,6 +353,7 @@ def test_clouds_outlines_and_damage_are_judged_here():
         "unknown": "kept",
         "cloudy": "cloud",
         "beside": "area",
+        "elsewhere": "damaged",
         "broken": "damaged",
         "../../x": "damaged",
     }
@@ -266,9 +379,77 @@ def test_an_instant_between_two_quarters_belongs_to_the_second():
     with serving(Behaviour([border])) as url:
         stac = Stac(url=url, retries=0)
         before, after = (search(stac, JINHUA, quarter) for quarter in (Q4 - 1, Q4))
+        wide = search(stac, JINHUA, Q4 - 1, margin_days=1)
 
     assert (ids(before), ids(after)) == ([], ["border"])
     assert before.decisions == ()
+    assert (ids(wide), [one.id for one in wide.spare]) == ([], ["border"])
+
+
+def test_the_days_around_the_period_give_spare_scenes():
+    items = [
+        made("too-early", "2024-08-31T15:59:59Z"),
+        made("before", "2024-09-10T02:41:11Z"),
+        made("murky", "2024-09-15T02:41:11Z", cloud=99.0),
+        *quarter(),
+        made("after", "2025-01-20T02:41:11Z"),
+        made("too-late", "2025-01-30T16:00:00Z"),
+    ]
+    old = made("old", "2025-01-20T02:41:11Z")
+    old["properties"]["s2:processing_baseline"] = "05.00"
+    behaviour = Behaviour([*items, old])
+
+    with serving(behaviour) as url:
+        narrow, wide = looked(url), looked(url, margin_days=30)
+
+    assert ids(wide) == ids(narrow) == ALL
+    assert narrow.spare == ()
+    assert [one.id for one in wide.spare] == ["before", "after"]
+    assert {one.id: one.code for one in wide.dropped} == {"murky": "cloud", "old": "duplicate"}
+    assert [one.verdict for one in wide.decisions] == (
+        ["kept"] * 12 + ["spare"] * 2 + ["dropped"] * 2
+    )
+    assert behaviour.searches[12]["datetime"] == "2024-08-31T16:00:00Z/2024-09-30T16:00:00Z"
+    assert behaviour.searches[16]["datetime"] == "2024-12-31T16:00:00Z/2025-01-30T16:00:00Z"
+
+
+def test_only_the_days_of_the_season_are_used():
+    with serving(Behaviour(quarter())) as url:
+        inventory = looked(url, season=("11-01", "12-08"))
+
+    assert ids(inventory) == ["S1103", "S1108", "S1113", "S1118", "S1203", "S1208"]
+    assert inventory.counts == {"kept": 6, "season": 6}
+    assert inventory.dropped[0].reason_zh == "2024-10-03 不在所选季节（11-01 – 12-08）"
+
+
+def test_a_tile_that_cannot_show_the_area_is_not_believed():
+    # The outline covers the area, the grid is the tile's own, but tile 50RPT ends 2 km west of it.
+    item = made("odd", tile="50RPT", shift=-0.5, left=600_000)
+    area = box(119.2, 29.0, 119.3, 29.1)
+
+    with serving(Behaviour([item])) as url:
+        inventory = looked(url, area=area)
+
+    assert [one.code for one in inventory.decisions] == ["area"]
+    assert "tile 50RPT does not meet the area" in inventory.dropped[0].reason
+
+
+def test_an_id_given_twice_is_one_scene(tmp_path):
+    old, new = made("twin", cloud=1.0), made("twin", cloud=2.0)
+    old["properties"]["s2:processing_baseline"] = "05.00"
+    for name, items in (("a", [old, new]), ("b", [new, old])):
+        folder = local(copy.deepcopy(items), tmp_path / name, merged=True)
+
+        inventory = looked(str(folder), profile="local")
+
+        assert [scene.cloud for scene in inventory.kept] == [2.0]
+        assert inventory.counts == {"kept": 1, "duplicate": 1}
+        assert Inventory.from_json(inventory.to_json()) == inventory
+
+
+def test_an_area_of_too_many_squares_is_refused():
+    with pytest.raises(ConfigError, match="more than 400"):
+        looked("http://127.0.0.1:9", area=box(90, 20, 120, 50))
 
 
 def test_a_catalogue_without_item_search_is_refused():
@@ -303,12 +484,16 @@ def test_a_page_of_bad_shape_is_no_answer():
 # --- a static folder gives the same ------------------------------------------------------------
 
 
-def local(items, folder):
-    """Files beside the items, relative addresses."""
+def local(items, folder, *, merged=False):
+    """Files beside the items, relative addresses; ``merged`` writes one file of all items."""
     for item in items:
         for name, asset in item["assets"].items():
-            asset["href"] = f"../scenes/{item['id']}/{name}.tif"
+            asset["href"] = f"{'.' if merged else '..'}/scenes/{item['id']}/{name}.tif"
     (folder / "items").mkdir(parents=True)
+    if merged:
+        text = json.dumps({"type": "FeatureCollection", "features": items})
+        (folder / "catalog.json").write_text(text, "utf-8")
+        return folder
     links = []
     for item in items:
         (folder / "items" / f"{item['id']}.json").write_text(json.dumps(item), "utf-8")
@@ -335,6 +520,7 @@ def test_a_folder_gives_the_same_inventory_as_an_api(tmp_path):
         return [(d.id, d.verdict, d.reason) for d in one.decisions]
 
     assert verdicts(static) == verdicts(online) == verdicts(named)
+    assert static.lineage == online.lineage
     assert static.counts == {"kept": 12, "cloud": 1, "duplicate": 1}
     assert static.kept[0].assets["red"].href == str(folder / "scenes" / "S1003" / "red.tif")
 
@@ -434,9 +620,9 @@ def test_a_real_server_of_local_files(tmp_path):
     )
     try:
         wait_for(f"http://{address}/")
-        profile = load_profile("local").model_copy(update={"page_size": 3})
-        stac = Stac(url=f"http://{address}", retries=1, allowed_roots=(tmp_path,))
-        inventory = search(stac, JINHUA, Q4, profile=profile)
+        inventory = looked(
+            f"http://{address}", profile=paged(tmp_path, 3, "local"), allowed_roots=(tmp_path,)
+        )
     finally:
         server.terminate()
         server.wait(10)

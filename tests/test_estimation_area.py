@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from jinhua_rs.errors import ContractError, NoDataError
 from jinhua_rs.estimation.area import (
-    confusion_estimate,
     coverage,
     panel_change,
     pool_small,
+    post_stratified_mean,
     sample_size,
     stratified_mean,
 )
+from jinhua_rs.estimation.matrix import confusion_estimate
 
 CLASSES = ["deforestation", "gain", "forest", "other"]
 COUNTS = pd.DataFrame(
@@ -94,6 +95,52 @@ def test_points_that_all_agree_are_no_certainty(y, value):
     assert found.se > 0
     assert 0.05 < found.high - found.low < 0.15
     assert 0 <= found.low <= value <= found.high <= 1
+
+
+def test_a_share_of_one_is_known_as_well_as_its_points_allow():
+    # Area shares of 0.1 and so on add up to a hair less than 1.
+    weights = pd.Series(dict.fromkeys(range(10), 0.1))
+
+    found = stratified_mean([1] * 200, list(range(10)) * 20, weights, support=(0, 1))
+
+    assert found.value == pytest.approx(1.0)
+    assert 0.95 < found.low < 1
+
+
+def test_post_strata_by_hand():
+    # Half of the ground each; 4 and 6 of 10 points; s² = 1/4 and 4/15 with hits and misses.
+    weights = pd.Series({"a": 0.5, "b": 0.5})
+    y, strata = [1, 0, 0, 0, 1, 1, 1, 1, 0, 0], ["a"] * 4 + ["b"] * 6
+
+    found = post_stratified_mean(y, strata, weights)
+
+    s2_a, s2_b = 4 / 3 * 0.25 * 0.75, 6 / 5 * (4 / 6) * (2 / 6)
+    assert found.value == pytest.approx((0.25 + 4 / 6) / 2)
+    assert found.se**2 == pytest.approx((s2_a + s2_b) / 2 / 10 + (s2_a + s2_b) / 2 / 100)
+
+
+def test_post_strata_doubt_as_much_as_repeated_simple_samples_scatter():
+    rng = np.random.default_rng(11)
+    rates, weights = np.array([0.95, 0.10]), pd.Series({0: 0.7, 1: 0.3})
+    found = []
+    for _ in range(400):
+        strata = (rng.random(120) < 0.3).astype(int)
+        y = (rng.random(120) < rates[strata]).astype(float)
+        found.append(post_stratified_mean(y, strata, weights, support=(0, 1)))
+
+    values = np.array([one.value for one in found])
+    assert values.mean() == pytest.approx(0.7 * 0.95 + 0.3 * 0.10, abs=0.005)
+    assert np.mean([one.se for one in found]) == pytest.approx(values.std(), rel=0.1)
+    held = [one.low <= 0.695 <= one.high for one in found]
+    assert np.mean(held) >= 0.92
+
+
+def test_four_changes_of_one_sign_are_no_fact_yet():
+    # The plain t interval would claim them, and would be wrong in 1 of 8 such histories.
+    found = stratified_mean([1] * 4 + [0] * 229, [1] * 233, pd.Series({1: 1.0}), support=(-1, 0, 1))
+
+    assert found.value > 1.97 * found.se
+    assert found.low < 0
 
 
 def test_no_change_seen_is_no_certainty_of_no_change():

@@ -456,8 +456,8 @@ def publish(period, canopy, ndvi, rows=()):
         ) as file:  # fmt: skip
             file.write(values.astype("float32"), 1)
     pd.DataFrame(rows).to_csv(folder / "indicators.csv", index=False)
-    decisions = [{"verdict": "kept"}, {"verdict": "kept"}, {"verdict": "dropped"}]
-    (period / "scenes.json").write_text(json.dumps({"decisions": decisions}))
+    items = [{"properties": {"jinhua:verdict": told}} for told in ("kept", "kept", "dropped")]
+    (period / "scenes.json").write_text(json.dumps({"features": items}))
     return folder
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
@@ -13,11 +14,16 @@ import pystac
 import pystac_client
 import pytest
 import rasterio
+from odc.geo.geobox import GeoBox
 
 from jinhua_rs.errors import ConfigError, JinhuaError, NoDataError
+from jinhua_rs.regions import load_units
+from jinhua_rs.settings import Area
 from jinhua_rs.twin import build as building
+from jinhua_rs.twin import light, spectra
 from jinhua_rs.twin.build import TwinSpec, build
 from jinhua_rs.twin.serve import serving
+from jinhua_rs.twin.world import World
 
 SPEC = TwinSpec(
     seed=20200101,
@@ -137,6 +143,46 @@ def test_the_offset_is_in_every_scene_since_2022(twin, items):
         with rasterio.open(twin / "scenes" / name / "swir22.tif") as raster:
             numbers = raster.read(1)
         assert np.percentile(numbers[numbers > 0], 1) > 900
+
+
+def test_the_sun_in_the_items_is_the_sun_that_lit_the_ground(items):
+    for name, entry in items.items():
+        start = datetime.strptime(name.split("_")[2] + "+0000", "%Y%m%dT%H%M%S%z")
+        over_city = start + timedelta(minutes=8)
+        lit = light.sun(over_city, *spectra.OVER)
+        told = entry["properties"]
+        assert told["view:sun_azimuth"] == pytest.approx(lit.azimuth, abs=1e-5)
+        assert told["view:sun_elevation"] == pytest.approx(90 - lit.zenith, abs=1e-5)
+        assert 25 < told["view:sun_elevation"] < 60
+
+
+def test_the_elevation_is_that_of_the_relief_and_covers_what_is_painted(twin, items):
+    with rasterio.open(twin / "layers" / "dem.tif") as raster:
+        heights, edges, transform = raster.read(1), raster.bounds, raster.transform
+        assert raster.tags()["SIMULATED"] == "YES"
+    world = World.build(SPEC.seed, load_units(Area()))
+    spot = GeoBox((40, 50), transform, "EPSG:4326")
+
+    expected = world.terrain(spot)["elevation"].to_numpy()
+
+    assert np.abs(heights[:40, :50] - expected).max() <= 1 / 32
+    assert heights.max() - heights.min() > 300
+    for entry in items.values():
+        west, south, east, north = entry["bbox"]
+        assert edges.left < west < east < edges.right
+        assert edges.bottom < south < north < edges.top
+
+
+def test_an_elevation_that_an_older_build_lacks_is_added(twin, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(twin, folder)
+    (folder / "layers" / "dem.tif").unlink()
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("scenes/*/*.tif")}
+
+    build(folder, SPEC)
+
+    assert sha256(folder / "layers" / "dem.tif") == sha256(twin / "layers" / "dem.tif")
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("scenes/*/*.tif")} == before
 
 
 def test_masks_err_but_not_wildly(twin, items):

@@ -1,23 +1,28 @@
 """The catalogue: from a STAC provider's dialect to scenes, each with a decision and a reason."""
 
+from jinhua_rs.catalog.decisions import REASONS, Rules
+from jinhua_rs.catalog.fetch import Courier
+from jinhua_rs.catalog.forecast import forecast
 from jinhua_rs.catalog.hrefs import Access
-from jinhua_rs.catalog.inventory import REASONS, Inventory
-from jinhua_rs.catalog.items import to_scene
+from jinhua_rs.catalog.inventory import Inventory
+from jinhua_rs.catalog.items import Lineage, to_scene
 from jinhua_rs.catalog.profiles import Profile, load_profile, profile_names
 from jinhua_rs.catalog.search import reach, search
-from jinhua_rs.catalog.signing import Signer, sign_scenes, unsigned
+from jinhua_rs.catalog.signing import unsigned
 
 __all__ = [
     "REASONS",
     "Access",
+    "Courier",
     "Inventory",
+    "Lineage",
     "Profile",
-    "Signer",
+    "Rules",
+    "forecast",
     "load_profile",
     "profile_names",
     "reach",
     "search",
-    "sign_scenes",
     "to_scene",
     "unsigned",
 ]

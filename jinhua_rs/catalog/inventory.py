@@ -1,40 +1,27 @@
 """The inventory of a period: every item found, whether it is used, and why."""
 
-import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import groupby
-from typing import Any, Self
+from typing import Self
 
 from shapely.errors import ShapelyError
-from shapely.geometry import mapping, shape
 
-from jinhua_rs.catalog.items import Candidate
+from jinhua_rs.catalog import snapshot
+from jinhua_rs.catalog.decisions import REASONS, Rules, collapse, drop, judge, keep, ordered
+from jinhua_rs.catalog.items import Candidate, Lineage
+from jinhua_rs.catalog.sizes import estimated_bytes, stated_bytes
 from jinhua_rs.errors import IntegrityError, JinhuaError, NoDataError
 from jinhua_rs.period import ZONE, Period
-from jinhua_rs.scene import Asset, Scene, SceneDecision
+from jinhua_rs.scene import Scene, SceneDecision
 
-__all__ = ["REASONS", "Inventory", "collapse", "drop", "keep"]
+__all__ = ["REASONS", "Inventory", "drop", "keep"]
 
-REASONS: Mapping[str, tuple[str, str]] = {
-    "kept": ("used", "采用"),
-    "cloud": ("too cloudy", "云量过高"),
-    "area": ("outside the area", "不在监测范围内"),
-    "duplicate": ("older copy of the same acquisition", "同一次成像的旧版本"),
-    "damaged": ("damaged or incomplete item", "元数据残缺或有误"),
-}
-"""Code of a decision to its English and Chinese name, in the order in which they are listed."""
-
-_FORMAT = "jinhua-rs inventory 1"
 _UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, IndexError, ShapelyError)
-_SAME_INSTANT = timedelta(minutes=1)
-_SAME_PLACE = 0.9
-"""Copies whose outlines share this much of their union show the same ground."""
-_COVERED = 0.99
-"""An older copy is needless where the newer one covers this share of it."""
+_COPIES = frozenset({"kept", "spare", "cloud", "season", "certificate", "duplicate"})
+"""Codes of the scenes among which the best copy of an acquisition was chosen."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +39,13 @@ class Inventory:
     bounds : (west, south, east, north)
         Of the area asked for, degrees, EPSG:4326.
     decisions : tuple of SceneDecision
-        One for each item, kept ones first, each part sorted by acquisition and id.
+        One for each item: kept, spare, dropped, each part sorted by acquisition and id.
     attribution : str
         What must be printed beside products.
+    rules : Rules
+        By which sound scenes were judged.
+    lineage : Mapping of str to Lineage
+        By scene id: the facts by which copies of one acquisition are told apart.
     """
 
     period: Period
@@ -63,11 +54,21 @@ class Inventory:
     bounds: tuple[float, float, float, float]
     decisions: tuple[SceneDecision, ...]
     attribution: str = ""
+    rules: Rules = field(default_factory=Rules)
+    lineage: Mapping[str, Lineage] = field(default_factory=dict)
 
     @property
     def kept(self) -> tuple[Scene, ...]:
-        """Scenes to use, sorted by acquisition, tile and id."""
-        scenes = (one.scene for one in self.decisions if one.verdict == "kept" and one.scene)
+        """Scenes of the period to use, sorted by acquisition, tile and id."""
+        return self._scenes("kept")
+
+    @property
+    def spare(self) -> tuple[Scene, ...]:
+        """Sound scenes from the days around the period, sorted likewise; never among `kept`."""
+        return self._scenes("spare")
+
+    def _scenes(self, verdict: str) -> tuple[Scene, ...]:
+        scenes = (one.scene for one in self.decisions if one.verdict == verdict and one.scene)
         return tuple(sorted(scenes, key=lambda scene: (scene.acquired, scene.tile, scene.id)))
 
     @property
@@ -84,9 +85,12 @@ class Inventory:
     @property
     def size(self) -> int | None:
         """Bytes of the wanted assets of the kept scenes; None where one does not say."""
-        sizes = [asset.size for scene in self.kept for asset in scene.assets.values()]
-        known = [size for size in sizes if size is not None]
-        return sum(known) if sizes and len(known) == len(sizes) else None
+        return stated_bytes(self.kept)
+
+    @property
+    def estimated_size(self) -> int:
+        """Bytes of the wanted assets of the kept scenes, estimated where items do not say."""
+        return estimated_bytes(self.kept)
 
     def require(self) -> Self:
         """
@@ -108,55 +112,128 @@ class Inventory:
             f"{self._tally('zh')}；请查看计划，然后放宽 [stac] max_cloud、更换时段或检查数据源",
         )
 
-    def _tally(self, language: str) -> str:
+    def without(self, ghosts: Mapping[str, str]) -> Self:
+        """
+        Return the inventory without scenes whose files turned out not to be there.
+
+        They are dropped with code ``ghost``, and the choice between copies is made anew: the
+        older copy that a ghost had replaced takes its place, if season and cloud allow. Look at
+        the files of what has returned, too.
+
+        Parameters
+        ----------
+        ghosts : Mapping of str to str
+            Scene id to what was found; ids that are no scene of the inventory are passed over.
+        """
+        living = (
+            Candidate(one.scene, self.lineage.get(one.id, Lineage()))
+            for one in self.decisions
+            if one.scene and one.code in _COPIES and one.id not in ghosts
+        )
+        again = {one.id: one for one in collapse(living)}
+
+        def anew(one: SceneDecision) -> SceneDecision:
+            if one.scene is None or one.code not in _COPIES:
+                return one
+            if one.id in ghosts:
+                return _ghost(one, ghosts[one.id])
+            if again[one.id].code == "duplicate":
+                return again[one.id]
+            returned = one.code == "duplicate"
+            return judge(one.scene, self.period, self.rules) if returned else one
+
+        return self._with(anew)
+
+    def aside(self, reasons: Mapping[str, tuple[str, str]]) -> Self:
+        """
+        Return the inventory without scenes that measurement has found unfit.
+
+        They are dropped with code ``certificate``. An older copy does not return, as it does not
+        for a cloudy scene: it shows the same ground at the same instant, and was not measured.
+
+        Parameters
+        ----------
+        reasons : Mapping of str to (str, str)
+            Scene id to the reason, English and Chinese; only kept and spare scenes are concerned.
+        """
+
+        def anew(one: SceneDecision) -> SceneDecision:
+            if one.verdict == "dropped" or one.id not in reasons:
+                return one
+            why, why_zh = reasons[one.id]
+            return drop(one.id, "certificate", detail=why, detail_zh=why_zh, scene=one.scene)
+
+        return self._with(anew)
+
+    def _with(self, anew: Callable[[SceneDecision], SceneDecision]) -> Self:
+        return replace(self, decisions=ordered(map(anew, self.decisions)))
+
+    def _tally(self, language: str, codes: Iterable[str] = REASONS) -> str:
         names = {code: zh if language == "zh" else en for code, (en, zh) in REASONS.items()}
         if not self.decisions:
             return "没有找到任何影像" if language == "zh" else "nothing was found"
-        return ", ".join(f"{names[code]} {count}" for code, count in self.counts.items())
+        counts = self.counts
+        return ", ".join(f"{names[code]} {counts[code]}" for code in codes if code in counts)
 
-    def describe(self, language: str) -> str:
-        """Tell a person who plans a run what was found: counts, dates, clouds and bytes."""
+    def describe(self, language: str, *, full: bool = False) -> str:
+        """
+        Tell a person who plans a run what was found: counts, bytes, dates and clouds.
+
+        ``full`` adds every item that was dropped, with its reason.
+        """
         chinese = language == "zh"
-        total, used = len(self.decisions), len(self.kept)
-        lines = [
-            f"{self.period.name_zh}：找到 {total} 景，采用 {used} 景（{self._tally('zh')}）"
-            if chinese
-            else f"{self.period}: {total} found, {used} used ({self._tally('en')})"
-        ]
-        if self.kept and self.size is not None:
-            lines.append(f"{'数据量' if chinese else 'assets'} {_bytes(self.size)}")
-        for day, scenes in groupby(
-            self.kept, key=lambda scene: scene.acquired.astimezone(ZONE).date()
-        ):
-            there = list(scenes)
-            tiles = " ".join(sorted({scene.tile for scene in there}))
-            clouds = "/".join(_percent(scene.cloud) for scene in there)
-            lines.append(f"{day}  {tiles}  {'云量' if chinese else 'cloud'} {clouds}")
+        lines = [self._headline(language)]
+        if self.kept:
+            size, about = self.size, self.estimated_size
+            lines.append(
+                f"{'数据量' if chinese else 'assets'} {_bytes(size)}"
+                if size is not None
+                else f"数据量约 {_bytes(about)}（估算）"
+                if chinese
+                else f"assets about {_bytes(about)} (estimated)"
+            )
+        lines += _days(self.kept, chinese=chinese)
+        if self.spare:
+            lines.append("时段前后的备用影像：" if chinese else "spare, around the period:")
+            lines += _days(self.spare, chinese=chinese)
+        if full and self.dropped:
+            lines.append("未采用：" if chinese else "dropped:")
+            whys = ((one.id, one.reason_zh if chinese else one.reason) for one in self.dropped)
+            lines += [f"{identity}  {why}" for identity, why in whys]
         return "\n".join(lines)
 
+    def _headline(self, language: str) -> str:
+        total, used, near, out = map(len, (self.decisions, self.kept, self.spare, self.dropped))
+        why = self._tally(language, [code for code in REASONS if code not in ("kept", "spare")])
+        if language == "zh":
+            reasons = f"（{why}）" if why else ""
+            return (
+                f"{self.period.name_zh}：找到 {total} 景，采用 {used} 景，前后备用 {near} 景，"
+                f"未采用 {out} 景{reasons}"
+            )
+        reasons = f" ({why})" if why else ""
+        return f"{self.period}: {total} found, {used} used, {near} spare, {out} dropped{reasons}"
+
     def to_json(self) -> str:
-        """Snapshot as JSON text, always the same for the same inventory."""
-        record = {
-            "format": _FORMAT,
+        """
+        Snapshot as a STAC item collection, always the same for the same inventory.
+
+        A GeoJSON file that QGIS opens: one feature for each decision, ``jinhua:verdict``,
+        ``jinhua:code`` and ``jinhua:reason`` among its properties, no geometry where the item
+        was too damaged to tell.
+        """
+        start, stop = self.rules.window(self.period)
+        header = {
             "period": str(self.period),
             "profile": self.profile,
             "source": self.source,
             "bounds": self.bounds,
+            "window": [f"{start:%Y-%m-%dT%H:%M:%SZ}", f"{stop:%Y-%m-%dT%H:%M:%SZ}"],
+            "rules": asdict(self.rules),
             "attribution": self.attribution,
             "counts": self.counts,
-            "decisions": [
-                {
-                    "id": one.id,
-                    "verdict": one.verdict,
-                    "code": one.code,
-                    "reason": one.reason,
-                    "reason_zh": one.reason_zh,
-                    "scene": _scene_record(one.scene) if one.scene else None,
-                }
-                for one in self.decisions
-            ],
         }
-        return json.dumps(record, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False)
+        return snapshot.dump(header, self.decisions, self.lineage)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -169,15 +246,18 @@ class Inventory:
             If the text is no snapshot of this format.
         """
         try:
-            record = _record_of(text)
-            west, south, east, north = map(float, record["bounds"])
+            header, decisions, lineage = snapshot.load(text)
+            west, south, east, north = map(float, header["bounds"])
+            rules = header["rules"]
             return cls(
-                period=Period.parse(record["period"]),
-                profile=record["profile"],
-                source=record["source"],
+                period=Period.parse(header["period"]),
+                profile=header["profile"],
+                source=header["source"],
                 bounds=(west, south, east, north),
-                attribution=record["attribution"],
-                decisions=tuple(_decision_of(one) for one in record["decisions"]),
+                attribution=header["attribution"],
+                rules=Rules(**rules | {"season": tuple(rules["season"])}),
+                decisions=decisions,
+                lineage=lineage,
             )
         except (*_UNREADABLE, JinhuaError) as error:
             raise IntegrityError(
@@ -186,66 +266,24 @@ class Inventory:
             ) from error
 
 
-def keep(scene: Scene) -> SceneDecision:
-    """Decide for a scene."""
-    return SceneDecision(scene.id, "kept", "used", scene, "kept", "采用")
-
-
-def drop(
-    identity: str, code: str, *, detail: str = "", detail_zh: str = "", scene: Scene | None = None
-) -> SceneDecision:
-    """Decide against an item, by a code of :data:`REASONS`; without ``detail`` the code's name."""
-    english, chinese = REASONS[code]
-    return SceneDecision(
-        identity, "dropped", detail or english, scene, code, detail_zh or detail or chinese
+def _ghost(one: SceneDecision, why: str) -> SceneDecision:
+    english, chinese = REASONS["ghost"]
+    return drop(
+        one.id,
+        "ghost",
+        detail=f"{english}: {why}",
+        detail_zh=f"{chinese}：{why}",
+        scene=one.scene,
     )
 
 
-def collapse(candidates: Iterable[Candidate]) -> tuple[SceneDecision, ...]:
-    """
-    Keep one copy of every acquisition: the newest baseline, then processing, then sequence.
-
-    Copies are scenes of one tile and one datatake (or one platform within a minute) that
-    show the same ground; strips of one datatake that show different ground are both kept.
-    """
-    chosen: list[Candidate] = []
-    decisions = []
-    for one in sorted(candidates, key=_rank, reverse=True):
-        better = next((other for other in chosen if _supersedes(other, one)), None)
-        if better is None:
-            chosen.append(one)
-            decisions.append(keep(one.scene))
-            continue
-        newer, older = better.scene, one.scene
-        decisions.append(
-            drop(
-                older.id,
-                "duplicate",
-                detail=f"replaced by {newer.id} (baseline {older.baseline} -> {newer.baseline})",
-                detail_zh=f"由 {newer.id} 取代（处理基线 {older.baseline} → {newer.baseline}）",
-                scene=older,
-            )
-        )
-    return tuple(decisions)
-
-
-def _rank(one: Candidate) -> tuple[str, str, int, str]:
-    return one.scene.baseline, one.processed, one.sequence, one.scene.id
-
-
-def _supersedes(newer: Candidate, older: Candidate) -> bool:
-    first, second = newer.scene, older.scene
-    if first.tile != second.tile:
-        return False
-    same_take = bool(newer.datatake) and newer.datatake == older.datatake
-    same_look = (
-        first.platform == second.platform and abs(first.acquired - second.acquired) <= _SAME_INSTANT
-    )
-    if not (same_take or same_look):
-        return False
-    common = first.footprint.intersection(second.footprint).area
-    union = first.footprint.area + second.footprint.area - common
-    return bool(common >= _SAME_PLACE * union or common >= _COVERED * second.footprint.area)
+def _days(scenes: Iterable[Scene], *, chinese: bool) -> Iterator[str]:
+    """One line for each day in Asia/Shanghai: tiles and clouds."""
+    for day, group in groupby(scenes, key=lambda scene: scene.acquired.astimezone(ZONE).date()):
+        there = list(group)
+        tiles = " ".join(sorted({scene.tile for scene in there}))
+        clouds = "/".join(_percent(scene.cloud) for scene in there)
+        yield f"{day}  {tiles}  {'云量' if chinese else 'cloud'} {clouds}"
 
 
 def _bytes(size: int) -> str:
@@ -254,59 +292,3 @@ def _bytes(size: int) -> str:
 
 def _percent(cloud: float) -> str:
     return "—" if math.isnan(cloud) else f"{cloud:.0f}%"
-
-
-def _scene_record(scene: Scene) -> dict[str, Any]:
-    facts = {name: getattr(scene, name) for name in _PLAIN}
-    return facts | {
-        "acquired": scene.acquired.isoformat(),
-        "cloud": None if math.isnan(scene.cloud) else scene.cloud,
-        "footprint": mapping(scene.footprint),
-        "assets": {name: asdict(asset) for name, asset in scene.assets.items()},
-    }
-
-
-_PLAIN: Sequence[str] = (
-    "id", "tile", "platform", "baseline", "offset", "offset_reason", "scale", "crs", "provider",
-    "simulated",
-)  # fmt: skip
-
-
-def _record_of(text: str) -> Any:  # noqa: ANN401 - JSON value
-    record = json.loads(text)
-    if record["format"] != _FORMAT:
-        raise ValueError(f"format {record['format']!r}")
-    return record
-
-
-def _decision_of(record: Mapping[str, Any]) -> SceneDecision:
-    scene = record["scene"]
-    return SceneDecision(
-        id=record["id"],
-        verdict=record["verdict"],
-        reason=record["reason"],
-        scene=_scene_of(scene) if scene else None,
-        code=record["code"],
-        reason_zh=record["reason_zh"],
-    )
-
-
-def _scene_of(record: Mapping[str, Any]) -> Scene:
-    return Scene(
-        **{name: record[name] for name in _PLAIN},
-        acquired=datetime.fromisoformat(record["acquired"]),
-        cloud=float("nan") if record["cloud"] is None else record["cloud"],
-        footprint=shape(record["footprint"]),
-        assets={name: _asset_of(asset) for name, asset in record["assets"].items()},
-    )
-
-
-def _asset_of(record: Mapping[str, Any]) -> Asset:
-    transform, rows = record["transform"], record["shape"]
-    return Asset(
-        href=record["href"],
-        transform=tuple(transform) if transform else None,
-        shape=(rows[0], rows[1]) if rows else None,
-        checksum=record["checksum"],
-        size=record["size"],
-    )

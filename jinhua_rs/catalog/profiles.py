@@ -55,6 +55,12 @@ class Fields(_Part):
     cloud: Names = ("eo:cloud_cover",)
     processed: Names = ()
     sequence: Names = ()
+    sun_azimuth: Names = ("view:sun_azimuth",)
+    """Degrees, clockwise from north."""
+    sun_elevation: Names = ("view:sun_elevation",)
+    """Degrees above the horizon."""
+    sun_zenith: Names = ()
+    """Degrees from the zenith, asked where there is no elevation."""
 
 
 class Signing(_Part):

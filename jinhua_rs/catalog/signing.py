@@ -12,8 +12,9 @@ import urllib3
 from urllib3.util import Retry, Timeout
 
 from jinhua_rs.catalog.hrefs import host_allowed, is_loopback
-from jinhua_rs.catalog.items import read_instant
+from jinhua_rs.catalog.patience import LONGEST_WAIT_S
 from jinhua_rs.catalog.profiles import Profile
+from jinhua_rs.catalog.values import read_instant
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Stac
@@ -30,6 +31,14 @@ _LONGEST = 65_536
 def utc_now() -> datetime:
     """Return the present instant, UTC."""
     return datetime.now(UTC)
+
+
+class _Patience(Retry):
+    """Honours ``Retry-After``, but not beyond reason."""
+
+    def get_retry_after(self, response: Any) -> float | None:  # noqa: ANN401 - urllib3 private type
+        wait = super().get_retry_after(response)
+        return None if wait is None else min(wait, LONGEST_WAIT_S)
 
 
 class Signer:
@@ -95,7 +104,7 @@ class Signer:
         self._token, self._until = token, until - _MARGIN
 
     def _ask(self, url: str) -> Any:  # noqa: ANN401 - JSON value
-        retry = Retry(
+        retry = _Patience(
             total=self._stac.retries,
             backoff_factor=0.3,
             status_forcelist=(429, 500, 502, 503, 504),

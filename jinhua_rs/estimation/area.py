@@ -6,10 +6,10 @@ holds. So an error of the map widens the interval and never shifts the estimate.
 
 Sources
 -------
-Olofsson et al. 2013, Remote Sensing of Environment 129, and 2014, RSE 148: areas and
-accuracies from a confusion matrix. Stehman 2014, International Journal of Remote Sensing 35:
-strata that are not the classes. Cochran 1977, Sampling Techniques, 5A.12: collapsed strata.
-Korn and Graubard 1998, Survey Methodology 24: intervals of shares by an effective sample size.
+Olofsson et al. 2013, Remote Sensing of Environment 129, and 2014, RSE 148. Stehman 2014,
+International Journal of Remote Sensing 35: strata that are not the classes. Cochran 1977,
+Sampling Techniques, 5A.9: post-strata, 5A.12: collapsed strata. Korn and Graubard 1998, Survey
+Methodology 24: intervals of shares by an effective sample size.
 The sampled fraction of the pixels is so small that its correction is left out.
 """
 
@@ -21,24 +21,28 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
 
 from jinhua_rs.errors import ContractError, NoDataError
+from jinhua_rs.estimation.intervals import (
+    effective_size,
+    floored,
+    one_more_change,
+    quantile_of,
+    t_interval,
+    wilson,
+)
 
 __all__ = [
-    "Accuracy",
     "Estimate",
-    "confusion_estimate",
     "coverage",
     "panel_change",
     "pool_small",
+    "post_stratified_mean",
     "sample_size",
     "stratified_mean",
 ]
 
 Vector: TypeAlias = NDArray[Any]
-
-_Z = 1.96  # as printed in Olofsson et al. 2014
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +60,6 @@ class Estimate:
     high: float
     n: int
     method: str
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """
-    Areas and accuracies from a confusion matrix.
-
-    ``classes`` is a DataFrame by class: ``area``, ``area_se`` in the unit of the areas given;
-    ``users``, ``users_se``, ``producers``, ``producers_se`` as shares. ``overall`` is a share.
-    A 95 % interval is the value ± 1.96 standard errors. NaN: the class was never met.
-    """
-
-    classes: pd.DataFrame
-    overall: Estimate
 
 
 def stratified_mean(
@@ -102,7 +92,9 @@ def stratified_mean(
     Estimate
         V = Σ W² s²/n (Stehman 2014). For a share the interval is Wilson's with the effective
         sample size p(1 - p)/V; otherwise the value ± t standard errors. t has as many degrees
-        of freedom as there are points, less one for each stratum (Korn and Graubard 1998).
+        of freedom as there are points, less one for each stratum (Korn and Graubard 1998). The
+        interval of a change allows for one more changed point than was met
+        (:func:`~jinhua_rs.estimation.intervals.one_more_change`); ``se`` does not.
 
     Raises
     ------
@@ -111,6 +103,49 @@ def stratified_mean(
     ContractError
         If weights do not add up to 1, or a value is missing or not in ``support``.
     """
+    share, size, mean, spread = _by_stratum(values, strata, weights, support)
+    return _estimate(share, size, mean, share**2 * spread, support)
+
+
+def post_stratified_mean(
+    values: ArrayLike,
+    strata: ArrayLike,
+    weights: pd.Series,
+    *,
+    support: tuple[float, ...] | None = None,
+) -> Estimate:
+    """
+    Mean of ``y`` from a simple random (or systematic) sample, sorted into strata afterwards.
+
+    Unlike :func:`stratified_mean` the variance also holds the chance that another sample would
+    have put other numbers of points into the strata.
+
+    Parameters
+    ----------
+    values, strata, weights, support
+        As for :func:`stratified_mean`; the points must have been drawn without strata.
+
+    Returns
+    -------
+    Estimate
+        V = Σ W s²/n + Σ (1 - W) s²/n², n being all points (Cochran 1977, 5A.42). s² counts hits
+        and misses, s² = n_h p (1 - p)/(n_h - 1), of every stratum.
+
+    Raises
+    ------
+    NoDataError, ContractError
+        As for :func:`stratified_mean`.
+    """
+    share, size, mean, spread = _by_stratum(values, strata, weights, support)
+    total, single = float(size.sum()), spread * size
+    parts = share * single / total + (1 - share) * single / total**2
+    return _estimate(share, size, mean, parts, support)
+
+
+def _by_stratum(
+    values: ArrayLike, strata: ArrayLike, weights: pd.Series, support: tuple[float, ...] | None
+) -> tuple[Vector, Vector, Vector, Vector]:
+    """Area share, number of points, mean and variance of the mean of each stratum."""
     weights = weights[weights > 0]
     judged = np.asarray(values, dtype="float64")
     _check(judged, weights, support)
@@ -127,17 +162,27 @@ def stratified_mean(
     mean = np.bincount(place, judged, share.size) / size
     spread = np.bincount(place, (judged - mean[place]) ** 2, share.size) / (size - 1) / size
     if support is not None:
-        spread = np.where(spread > 0, spread, _posterior_variance(mean, size, support))
-    value, variance = float(share @ mean), float(share**2 @ spread)
-    se, count = float(np.sqrt(variance)), int(size.sum())
-    quantile = float(student.ppf(0.975, count - size.size))
+        spread = floored(mean, size, spread, support)
+    return share, size, mean, spread
+
+
+def _estimate(
+    share: Vector, size: Vector, mean: Vector, parts: Vector, support: tuple[float, ...] | None
+) -> Estimate:
+    """Put strata together; ``parts`` are what each adds to the variance."""
+    value, variance = share @ mean, parts.sum()
+    quantile, count = quantile_of(size.sum(), size.size), int(size.sum())
     if support is not None and set(support) == {0, 1}:
-        even = 1 / float((share**2 / size).sum())
-        effective = value * (1 - value) / variance or even
-        return Estimate(value, se, *_wilson(value, effective, quantile), count, "wilson")
-    lowest, highest = (min(support), max(support)) if support is not None else (-np.inf, np.inf)
-    low, high = max(value - quantile * se, lowest), min(value + quantile * se, highest)
-    return Estimate(value, se, low, high, count, "t")
+        effective = effective_size(value, variance, 1 / (share**2 / size).sum())
+        method, ends = "wilson", wilson(value, effective, quantile)
+    else:
+        limits = (min(support), max(support)) if support is not None else (-np.inf, np.inf)
+        doubt = variance
+        if support is not None and set(support) == {-1, 0, 1}:
+            doubt = variance + one_more_change(share, size)
+        method, ends = "t", t_interval(value, doubt, quantile, limits)
+    se = float(np.sqrt(variance))
+    return Estimate(float(value), se, float(ends[0]), float(ends[1]), count, method)
 
 
 def _check(values: Vector, weights: pd.Series, support: tuple[float, ...] | None) -> None:
@@ -151,22 +196,6 @@ def _check(values: Vector, weights: pd.Series, support: tuple[float, ...] | None
             f"stratum weights add up to {weights.sum():.6f} instead of 1",
             zh=f"分层权重之和为 {weights.sum():.6f}，应为 1",
         )
-
-
-def _posterior_variance(mean: Vector, size: Vector, support: tuple[float, ...]) -> Vector:
-    """Variance of a stratum mean whose points all had the value ``mean``: Dirichlet, priors ½."""
-    total = size + len(support) / 2
-    center = (size * mean + sum(support) / 2) / total
-    square = (size * mean**2 + sum(value**2 for value in support) / 2) / total
-    return np.asarray((square - center**2) / (total + 1), dtype="float64")
-
-
-def _wilson(share: float, size: float, quantile: float) -> tuple[float, float]:
-    """Score interval of Wilson 1927 for a share seen in ``size`` points."""
-    factor = quantile**2 / size
-    center = (share + factor / 2) / (1 + factor)
-    half = np.sqrt(share * (1 - share) * factor + factor**2 / 4) / (1 + factor)
-    return min(float(max(center - half, 0.0)), share), max(float(min(center + half, 1.0)), share)
 
 
 def pool_small(
@@ -292,70 +321,6 @@ def _widened(estimate: Estimate, blind: float, support: tuple[float, ...]) -> Es
     low = (1 - blind) * estimate.low + blind * min(support)
     high = (1 - blind) * estimate.high + blind * max(support)
     return replace(estimate, low=low, high=high)
-
-
-def confusion_estimate(counts: pd.DataFrame, areas: pd.Series) -> Accuracy:
-    """
-    Areas and accuracies from a confusion matrix whose strata are the map's classes.
-
-    Parameters
-    ----------
-    counts : DataFrame of int
-        Points by map class (index) and reference class (columns), the same classes in the
-        same order.
-    areas : Series
-        Mapped area by class, any unit.
-
-    Returns
-    -------
-    Accuracy
-        Formulas of Olofsson et al. 2014, equations 1-11.
-
-    Raises
-    ------
-    ContractError
-        If rows, columns and areas do not name the same classes.
-    NoDataError
-        If a class holds fewer than two points.
-    """
-    if not counts.index.equals(counts.columns) or not counts.index.equals(areas.index):
-        raise ContractError(
-            f"confusion matrix rows {list(counts.index)}, columns {list(counts.columns)} and areas "
-            f"{list(areas.index)} must be the same classes in the same order",
-            zh="混淆矩阵的行、列与面积须为相同顺序的相同类别",
-        )
-    n = counts.to_numpy(dtype="float64").sum(axis=1, keepdims=True)
-    if (n < 2).any():
-        few = counts.index[(n < 2)[:, 0]].tolist()
-        raise NoDataError(
-            f"map classes {few} hold fewer than 2 reference points; add points there",
-            zh=f"地图类别 {few} 的参考样点不足 2 个；请补充样点",
-        )
-    total = float(areas.sum())
-    weight = areas.to_numpy(dtype="float64")[:, np.newaxis] / total
-    rate = counts.to_numpy(dtype="float64") / n
-    spread = weight**2 * rate * (1 - rate) / (n - 1)
-    share = (weight * rate).sum(axis=0)
-    users = np.diag(rate)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        producers = np.diag(weight * rate) / share
-        # Equation 7: own row with (1 - P)², the other rows with P².
-        own, others = np.diag(spread), spread.sum(axis=0) - np.diag(spread)
-        producers_se = np.sqrt((1 - producers) ** 2 * own + producers**2 * others) / share
-    agreed, agreed_se = float((weight[:, 0] * users).sum()), float(np.sqrt(np.diag(spread).sum()))
-    classes = pd.DataFrame(
-        {
-            "area": total * share,
-            "area_se": total * np.sqrt(spread.sum(axis=0)),
-            "users": users,
-            "users_se": np.sqrt(users * (1 - users) / (n[:, 0] - 1)),
-            "producers": producers,
-            "producers_se": producers_se,
-        },
-        index=counts.index,
-    )
-    low, high = max(agreed - _Z * agreed_se, 0.0), min(agreed + _Z * agreed_se, 1.0)
-    return Accuracy(classes, Estimate(agreed, agreed_se, low, high, int(n.sum()), "normal"))
 
 
 def sample_size(weights: ArrayLike, users: ArrayLike, target_se: float) -> int:

@@ -1,9 +1,33 @@
-"""What may be said about an estimate: a verdict against a target, a sentence about a change."""
+"""
+What may be said about an estimate: a claim, its sentence, its arrow, its verdict.
 
+Rules, kept by :class:`Claim`:
+
+* A number is said with its interval, its points and its clear-view share, or not at all.
+* A change whose interval covers 0 is 未检出显著变化; it has no arrow.
+* Only one season is compared with itself: Q2 never with Q4, a quarter never with a year.
+* A target is a matter of a year. A quarter's coverage is told, but not held against it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from math import isnan
+from typing import Any, Self
 
-__all__ = ["Verdict", "arrow", "change_sentence", "verdict"]
+from jinhua_rs.errors import ConfigError, ContractError
+from jinhua_rs.period import Period
+from jinhua_rs.schema import INDICATORS, Status
+
+__all__ = ["Claim", "Verdict", "arrow", "change_sentence", "verdict"]
+
+_STATES = (Status.OK, Status.NO_INTERVAL, Status.INSUFFICIENT)
+_MEASURES = {
+    "%": ("%", "%"),
+    "ha": (" 公顷", " ha"),
+    "points": ("个百分点", "points"),
+    "1": ("", ""),
+}
 
 
 class Verdict(StrEnum):
@@ -96,3 +120,201 @@ def change_sentence(value: float, low: float, high: float, *, language: str, mea
         return f"{sign} {word} {amount}（95% 置信区间 {near:.2f} ~ {far:.2f}）"
     word = "increase" if sign == "↑" else "decrease"
     return f"{sign} {word} of {amount} (95 % interval {near:.2f} to {far:.2f})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """
+    One thing that an outlet may say, with everything it rests on.
+
+    Attributes
+    ----------
+    what : str
+        Indicator, a key of ``schema.INDICATORS``; it gives the unit of measure.
+    period : Period
+        What it is about.
+    unit : str
+        Reporting unit, by code or name.
+    value, low, high : float, in the indicator's measure
+        Estimate and 95 % interval; NaN: none.
+    n : int
+        Reference points it rests on.
+    clear_share : float, 0-1
+        Share of the unit seen clear.
+    test : str
+        How the interval was made, e.g. ``"wilson"``.
+    status : str
+        One of ``schema.Status``.
+    baseline : Period, optional
+        What a change is measured from; of the same season. Only and always for a change.
+
+    Raises
+    ------
+    ContractError
+        If the parts do not fit: unknown indicator or status, a usable number without interval,
+        points or clear view, an interval that does not hold its value, a number although data
+        are insufficient, a baseline where there is no change or none where there is one.
+    ConfigError
+        If period and baseline are of different seasons.
+
+    Examples
+    --------
+    >>> year = Claim(
+    ...     what="tree_cover_share",
+    ...     period=Period(2024),
+    ...     unit="330700",
+    ...     value=61.82,
+    ...     low=61.04,
+    ...     high=62.6,
+    ...     n=2097,
+    ...     clear_share=0.974,
+    ...     test="wilson",
+    ...     status=Status.OK,
+    ... )
+    >>> year.verdict(61.0), year.arrow
+    (<Verdict.MET: '达到'>, '')
+    """
+
+    what: str
+    period: Period
+    unit: str
+    value: float
+    low: float
+    high: float
+    n: int
+    clear_share: float
+    test: str
+    status: str
+    baseline: Period | None = None
+
+    def __post_init__(self) -> None:
+        wrong = self._wrong()
+        if wrong:
+            raise ContractError(
+                f"claim about {self.what} of {self.unit} in {self.period}: {wrong}",
+                zh=f"关于 {self.unit} {self.period} {self.what} 的结论不合规范：{wrong}",
+            )
+        if self.baseline is not None and not self.period.comparable(self.baseline):
+            raise ConfigError(
+                f"{self.baseline} and {self.period} are different seasons; compare with the same "
+                "quarter",
+                zh=f"{self.baseline} 与 {self.period} 季节不同，变化没有意义；请与同一季度比较",
+            )
+
+    @classmethod
+    def of_row(
+        cls, row: Mapping[str, Any], *, n: int, test: str, baseline: Period | None = None
+    ) -> Self:
+        """Make the claim of an indicator row (``schema.ROW_COLUMNS``)."""
+        return cls(
+            what=str(row["indicator"]),
+            period=Period.parse(str(row["period"])),
+            unit=str(row["unit"]),
+            value=float(row["value"]),
+            low=float(row["low"]),
+            high=float(row["high"]),
+            n=n,
+            clear_share=float(row["n_clear_share"]),
+            test=test,
+            status=str(row["status"]),
+            baseline=baseline,
+        )
+
+    @property
+    def is_change(self) -> bool:
+        """True for a change between two periods."""
+        return self.what in INDICATORS and INDICATORS[self.what].measure == "points"
+
+    @property
+    def significant(self) -> bool:
+        """True for a usable change whose interval leaves 0 out."""
+        return self.is_change and self.status == Status.OK and bool(arrow(self.low, self.high))
+
+    @property
+    def arrow(self) -> str:
+        """``"↑"``, ``"↓"``, or ``""`` where nothing is significant."""
+        return arrow(self.low, self.high) if self.significant else ""
+
+    def verdict(self, target: float) -> Verdict:
+        """
+        Judge against a target to be reached or exceeded, in the indicator's measure.
+
+        Undecided as well for a quarter, a change, and whatever is not of status ``ok``.
+        """
+        if self.status != Status.OK or self.is_change or self.period.quarter is not None:
+            return Verdict.UNDECIDED
+        return verdict(self.low, self.high, target)
+
+    def sentence(self, language: str, *, place: str = "") -> str:
+        """
+        Say the claim, as much as it allows.
+
+        Parameters
+        ----------
+        language : str
+            ``"zh"`` or ``"en"``.
+        place : str
+            Name of the unit in that language; its code if not given.
+        """
+        chinese = language == "zh"
+        info = INDICATORS[self.what]
+        where = place or self.unit
+        if chinese:
+            since = f"，与{self.baseline.name_zh}相比" if self.baseline else ""
+            lead = f"{self.period.name_zh}{since}，{where}{info.meaning_zh}"
+        else:
+            since = f" against {self.baseline}" if self.baseline else ""
+            lead = f"{self.period}{since}, {where}, {info.meaning}"
+        joint, stop = ("：", "。") if chinese else (": ", ".")
+        return f"{lead}{joint}{self._said(language)}{stop}"
+
+    def _said(self, language: str) -> str:
+        chinese = language == "zh"
+        clear = f"{self.clear_share:.1%}"
+        if self.status == Status.INSUFFICIENT:
+            said = f"数据不足（有效观测占比 {clear}）", f"insufficient data ({clear} seen clear)"
+            return said[0] if chinese else said[1]
+        if self.status == Status.NO_INTERVAL:
+            return "无置信区间，不作判断" if chinese else "no interval, not judged"
+        measure = _MEASURES[INDICATORS[self.what].measure][0 if chinese else 1]
+        basis = (
+            f"样点 {self.n} 个，有效观测占比 {clear}"
+            if chinese
+            else f"{self.n} points, {clear} seen clear"
+        )
+        if self.is_change:
+            found = change_sentence(
+                self.value, self.low, self.high, language=language, measure=measure
+            )
+            return f"{found}；{basis}" if chinese else f"{found}; {basis}"
+        value, low, high = (
+            f"{number:,.2f}{measure}" for number in (self.value, self.low, self.high)
+        )
+        if chinese:
+            quarter = "；季度值供过程参考，不与年度目标比较" if self.period.quarter else ""
+            return f"{value}（95% 置信区间 {low} ~ {high}，{basis}）{quarter}"
+        quarter = (
+            "; a quarter is not held against the target of a year" if self.period.quarter else ""
+        )
+        return f"{value} (95 % interval {low} to {high}; {basis}){quarter}"
+
+    def _wrong(self) -> str:
+        """Say what does not fit; ``""`` when all does."""
+        usable, judged = self.status == Status.OK, not isnan(self.low) or not isnan(self.high)
+        rules = (
+            (self.what in INDICATORS, "unknown indicator"),
+            (self.status in _STATES, f"unknown status {self.status!r}"),
+            (
+                self.is_change == (self.baseline is not None),
+                "a change, and only a change, needs a baseline",
+            ),
+            (
+                self.status != Status.INSUFFICIENT or isnan(self.value),
+                "a number although data are insufficient",
+            ),
+            (usable or not judged, "an interval it should not have"),
+            (not usable or self.low <= self.value <= self.high, "no interval that holds its value"),
+            (not usable or self.n > 0, "no points"),
+            (not usable or 0 < self.clear_share <= 1, "no clear view"),
+        )
+        return next((wrong for fits, wrong in rules if not fits), "")

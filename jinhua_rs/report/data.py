@@ -113,7 +113,7 @@ class SceneSummary:
         Parameters
         ----------
         decisions : iterable of SceneDecision
-            One for each item found.
+            One for each item found; spare ones, of the days around, are not counted.
         reasons : Mapping
             Code of a decision to its English and Chinese name; other codes stand as they are.
         source : str
@@ -121,7 +121,7 @@ class SceneSummary:
         failed : int
             Kept scenes that could not be read.
         """
-        everything = tuple(decisions)
+        everything = tuple(one for one in decisions if one.verdict != "spare")
         kept = [one.scene for one in everything if one.verdict == "kept" and one.scene]
         counts = Counter(one.code or one.reason for one in everything if one.verdict != "kept")
         dropped = (Tally(_reason(code, reasons), counts[code]) for code in sorted(counts))

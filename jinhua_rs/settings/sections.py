@@ -133,8 +133,14 @@ class Cluster(Section):
     """Network interface between scheduler and workers, such as ``ib0``; empty is the default."""
     prologue: tuple[str, ...] = ()
     """Shell lines that a job runs first, such as ``module load python``."""
+    directives: tuple[str, ...] = ()
+    """Further Slurm options of a job, such as ``--account=forest``."""
     skip_directives: tuple[str, ...] = ()
     """Slurm options that the site refuses, such as ``--mem``."""
+    task_minutes: Annotated[float, Field(ge=0)] = 0.0
+    """A task that takes longer loses its worker, and is given up after three times; 0 is never."""
+    wait_s: Annotated[float, Field(gt=0)] = 120.0
+    """How long a scheduler without any worker is borne, seconds; Slurm's queue is not bounded."""
 
 
 class Model(Section):

@@ -195,7 +195,7 @@ def _trial(fold: int, folder: Path) -> Trial:
 
 def _season(name: str, folder: Path) -> Season:
     decisions = _decisions(folder.parent / "scenes.json")
-    used = sum(decision["verdict"] == "kept" for decision in decisions)
+    used = sum(decision["jinhua:verdict"] == "kept" for decision in decisions)
     row = _row(folder, "tree_cover_share_mapped")
     if row is None:
         return Season(name, len(decisions), used, np.nan, np.nan, "not published")
@@ -206,8 +206,8 @@ def _season(name: str, folder: Path) -> Season:
 def _decisions(path: Path) -> list[dict[str, object]]:
     if not path.is_file():
         return []
-    decisions: list[dict[str, object]] = json.loads(path.read_text(encoding="utf-8"))["decisions"]
-    return decisions
+    found = json.loads(path.read_text(encoding="utf-8"))["features"]
+    return [item["properties"] for item in found if item["properties"]["jinhua:verdict"] != "spare"]
 
 
 def _value(folder: Path, indicator: str) -> float:

@@ -15,10 +15,12 @@ from jinhua_rs.store.atomic import (
     write_sums,
 )
 from jinhua_rs.store.lock import locked
+from jinhua_rs.store.partial import Partial
 from jinhua_rs.store.raster import open_map, open_tile, tile_variables, write_mosaic, write_tile
 
 __all__ = [
     "SUMS",
+    "Partial",
     "digest",
     "is_sealed",
     "locked",

@@ -1,5 +1,6 @@
 """Finished or absent: temporary name, fsync, rename, and the sidecar with the checksum last."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from jinhua_rs.errors import ConfigError, IntegrityError
@@ -31,7 +33,12 @@ __all__ = [
 
 SUMS = "SHA256SUMS"
 _WINDOWS = sys.platform == "win32"
-_ASIDE = re.compile(r"\.(?P<name>.+)\.\d+\.old\.part")
+_ASIDE = re.compile(r"\.(?P<name>.+)\.\w+\.old\.part")
+_SWEPT = ".swept"
+_OWNER, _NEW = "owner", "new.part"
+"""In the temporary folder of a piece: the proof that nobody swept it, and the piece."""
+_TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+_TRIES = 5
 
 
 @contextmanager
@@ -41,25 +48,46 @@ def whole(path: Path) -> Iterator[Path]:
 
     The body may make a file or a folder. If it raises, or the process dies, ``path`` is
     as it was before. Only a folder cannot be replaced at one blow: if the process dies just
-    then, :func:`sweep` puts the old one back.
+    then, :func:`sweep` puts the old one back. Two processes may make the same piece at once, as
+    when a worker outlives its run: what was swept away under a writer is not put in place.
 
     Raises
     ------
     ConfigError
         If the folder cannot be written to or the disk is full.
+    IntegrityError
+        If :func:`sweep` of another run took the temporary path away.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    room: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        _to_disk(part)
-        _put_in_place(part, path)
+        room = Path(mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
+        (room / _OWNER).touch()
+        yield room / _NEW
+        _to_disk(room / _NEW)
+        _require_owned(room, path)
+        _put_in_place(room / _NEW, path)
     except OSError as error:
         if error.errno is None:
             raise
         raise unwritable(path, error) from error
     finally:
-        _remove(part)
+        if room is not None:
+            _remove(room)
+
+
+def _require_owned(room: Path, path: Path) -> None:
+    """
+    Raise unless the room is still the one that was made.
+
+    Libraries make missing folders anew: after a sweep in mid-write there is a room again, with
+    the second half of the piece only.
+    """
+    if not (room / _OWNER).exists():
+        raise IntegrityError(
+            f"another run began while {path} was written, and took over; nothing was put in place",
+            zh=f"写入 {path} 期间另一个运行已接手；本次写入未生效",
+        )
 
 
 def unwritable(path: Path, error: Exception) -> ConfigError:
@@ -72,22 +100,45 @@ def unwritable(path: Path, error: Exception) -> ConfigError:
 
 
 def _put_in_place(part: Path, path: Path) -> None:
-    """Rename ``part`` to ``path``; a folder there goes aside first, for it cannot be replaced."""
-    if not path.is_dir():
-        part.replace(path)
-        _fsync(path.parent)
-        return
-    aside = path.with_name(f".{path.name}.{os.getpid()}.old.part")
-    _remove(aside)
-    path.replace(aside)
+    """Rename ``part`` to ``path``, unless an equal folder is there by now."""
+    for _ in range(_TRIES):
+        if _equal(part, path) or _replaced(part, path):
+            return
+    raise OSError(errno.EBUSY, "others keep writing there", str(path))
+
+
+def _equal(part: Path, path: Path) -> bool:
+    """Tell whether both are folders of equal content; one that vanishes is not."""
+    if not part.is_dir() or not path.is_dir() or path.is_symlink():
+        return False
     try:
+        return digest(part) == digest(path)
+    except FileNotFoundError:
+        return False
+
+
+def _replaced(part: Path, path: Path) -> bool:
+    """
+    Try once to rename ``part`` to ``path``; a folder there goes aside first.
+
+    False if another process was quicker and put a folder there.
+    """
+    aside = path.with_name(part.parent.name.removesuffix(".part") + ".old.part")
+    try:
+        if path.is_dir():
+            path.replace(aside)
         part.replace(path)
-    except OSError:
-        aside.replace(path)
+    except OSError as error:
+        if error.errno in _TAKEN or (isinstance(error, FileNotFoundError) and part.exists()):
+            _remove(aside)  # what went aside is older than what is there now
+            return False
+        if aside.exists():
+            aside.replace(path)
         raise
     _fsync(path.parent)
     with suppress(OSError):  # the new one is in place; `sweep` takes what cannot go yet
         _remove(aside)
+    return True
 
 
 def _to_disk(path: Path) -> None:
@@ -118,18 +169,44 @@ def sweep(folder: Path) -> int:
     """
     Clear away the temporary pieces that killed runs left in ``folder``; return how many.
 
-    A folder that was put aside, and whose successor never came, is put back.
+    A folder that was put aside, and whose successor never came, is put back. A worker of a dead
+    run may still be writing: its piece is taken away at one blow, so that it cannot be finished.
     """
-    parts = list(folder.rglob(".*.part")) if folder.is_dir() else []
+    parts = _parts(folder)
     for part in sorted(parts, key=_age):
         _put_back(part)
-        _remove(part)
+        _cast_off(part)
     return len(parts)
+
+
+def _parts(folder: Path) -> list[Path]:
+    """Temporary pieces in a folder in which others may be at work."""
+    found = []
+    for where, folders, files in os.walk(folder):
+        names = [n for n in (*folders, *files) if n.startswith(".") and n.endswith(".part")]
+        found += [Path(where, name) for name in names]
+        folders[:] = [name for name in folders if name not in names]
+    return found
 
 
 def _age(path: Path) -> int:
     """Sort key: the newest first, so that the last good folder is the one put back."""
-    return -path.lstat().st_mtime_ns
+    try:
+        return -path.lstat().st_mtime_ns
+    except FileNotFoundError:  # its writer has finished
+        return 0
+
+
+def _cast_off(part: Path) -> None:
+    """Rename a piece, so that its writer finds it gone as a whole; then delete it."""
+    swept = part.with_name(part.name.removesuffix(".part").removesuffix(_SWEPT) + _SWEPT + ".part")
+    try:
+        if swept != part:
+            _remove(swept)
+            part.replace(swept)
+    except FileNotFoundError:  # its writer has finished, or the piece was put back
+        return
+    _remove(swept)
 
 
 def _put_back(part: Path) -> None:

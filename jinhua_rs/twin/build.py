@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.regions import load_units, outline, select
 from jinhua_rs.settings import Area
+from jinhua_rs.twin import elevation
 from jinhua_rs.twin.events import draw
 from jinhua_rs.twin.facts import MARK, write_facts
 from jinhua_rs.twin.items import Product, absolute, catalog, collection
@@ -49,7 +50,8 @@ from one seed (see `twin.json`), so that products can be judged against a known 
 | `catalog.json`, `collection.json`, `items/` | static STAC catalogue, relative links |
 | `items.json` | the same items with absolute addresses, for a local STAC API |
 | `scenes/<id>/*.tif` | Cloud Optimized GeoTIFF, one for each band; DN 0 is "not seen" |
-| `layers/` | afforestation parcels, mines, farmland, red line, reserves, gardens, rivers |
+| `layers/` | afforestation parcels, mines, farmland, red line, reserves, gardens, rivers; \
+elevation (`dem.tif`) |
 | `samples.gpkg`, `reference.gpkg` | training points; reference points for intervals |
 | `truth/` | what is true, by unit and period, and what each scene's mask got wrong |
 """
@@ -128,7 +130,7 @@ def build(
     tasks = _tasks(painter, spec)
     claim(folder, spec)
     waiting = [task for task in tasks if not _finished(folder, task)]
-    if waiting or not (folder / MARK).is_file():
+    if waiting or not (folder / MARK).is_file() or not _dem(folder).is_file():
         first, scenes = _jobs(folder, spec, painter, tasks, waiting)
         crew, total = _Crew(workers, progress), len(first) + len(scenes)
         crew.do(first, after=0, total=total)
@@ -195,6 +197,9 @@ def _jobs(
     first: list[tuple[str, Callable[[], None]]] = []
     if not (folder / MARK).is_file():
         first.append(("truth", partial(write_facts, folder, spec, world, history, units)))
+    if not _dem(folder).is_file():
+        lay_out = partial(elevation.write, _dem(folder), world, painter.wanted, spec.resolution)
+        first.append(("elevation", lay_out))
     scenes: list[tuple[str, Callable[[], None]]] = []
     for tile in TILES:
         wanted = [task for task in waiting if task.tile == tile]
@@ -208,6 +213,10 @@ def _jobs(
             for task in wanted
         ]
     return first, scenes
+
+
+def _dem(folder: Path) -> Path:
+    return folder / "layers" / elevation.FILE
 
 
 def _paint(folder: Path, painter: Painter, task: _Task, strips: Sequence[Plot]) -> None:

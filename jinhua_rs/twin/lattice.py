@@ -20,14 +20,23 @@ from pyproj import Transformer
 from jinhua_rs.errors import ContractError
 from jinhua_rs.twin.geography import CRS
 
-__all__ = ["Lattice", "ground", "lattice_under", "pixel_size", "read", "strips"]
+__all__ = [
+    "METRES_PER_DEGREE",
+    "Lattice",
+    "ground",
+    "lattice_under",
+    "pixel_size",
+    "read",
+    "step_for",
+    "strips",
+]
 
 Field = npt.NDArray[np.float32]
 Coordinates = npt.NDArray[np.float64]
 
 FINEST_STEP: Final = 20.0
 """Step of the finest lattice, m: no edge in the twin is crisper than this."""
-_METRES_PER_DEGREE: Final = 104_000.0
+METRES_PER_DEGREE: Final = 104_000.0
 """Mean of a degree of latitude and of longitude at 29 N, for geoboxes in degrees."""
 _KNOT_M: Final = 1_000.0
 """Spacing of the knots at which coordinates are transformed exactly, m."""
@@ -63,7 +72,7 @@ def pixel_size(geobox: GeoBox) -> float:
         If the geobox has no CRS or is rotated.
     """
     size = float(np.sqrt(abs(geobox.resolution.x * geobox.resolution.y)))
-    return size * (_METRES_PER_DEGREE if _crs(geobox).geographic else 1.0)
+    return size * (METRES_PER_DEGREE if _crs(geobox).geographic else 1.0)
 
 
 def _crs(geobox: GeoBox) -> Any:  # noqa: ANN401  odc-geo carries no types
@@ -76,13 +85,23 @@ def _crs(geobox: GeoBox) -> Any:  # noqa: ANN401  odc-geo carries no types
     return geobox.crs
 
 
+def step_for(size: float) -> float:
+    """
+    Step of the lattice for pixels of ``size`` metres, m: the nearest 20 m times a power of two.
+
+    >>> [step_for(size) for size in (10, 20, 30, 60, 90)]
+    [20.0, 20.0, 40.0, 80.0, 80.0]
+    """
+    return float(FINEST_STEP * 2.0 ** max(0, round(math.log2(size / FINEST_STEP))))
+
+
 def lattice_under(x: Coordinates, y: Coordinates, size: float) -> Lattice:
     """
     Lattice block that holds all ground positions, for pixels of ``size`` metres.
 
-    The step is the power-of-two multiple of 20 m that is nearest to the pixel size.
+    See :func:`step_for`.
     """
-    step = FINEST_STEP * 2.0 ** max(0, round(math.log2(size / FINEST_STEP)))
+    step = step_for(size)
 
     def axis(values: Coordinates) -> Coordinates:
         first = int(np.floor(values.min() / step)) - _MARGIN
@@ -111,7 +130,7 @@ def ground(geobox: GeoBox) -> tuple[Coordinates, Coordinates]:
     across, down = (across + 0.5) * affine.a + affine.c, (down + 0.5) * affine.e + affine.f
     if crs.epsg == int(CRS.partition(":")[2]):
         return across[None, :], down[:, None]
-    unit = _KNOT_M / (_METRES_PER_DEGREE if crs.geographic else 1.0)
+    unit = _KNOT_M / (METRES_PER_DEGREE if crs.geographic else 1.0)
     i, s, columns = _knots(across, unit)
     j, t, rows = _knots(down, unit)
     transformer = _transformer(str(crs))

@@ -1,0 +1,168 @@
+"""The house's own side: from STAC search to composite and features, as its recipe does it."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
+from shapely.geometry.base import BaseGeometry
+
+from benchmarks import ground
+from jinhua_rs import catalog, composite, cube, features, masks, store, tasks
+from jinhua_rs.composite import kernels  # noqa: F401 - else it is imported within what is timed
+from jinhua_rs.grid import Grid
+from jinhua_rs.regions import load_units, select
+from jinhua_rs.scene import BAND_NAMES, Scene
+from jinhua_rs.settings import Area, Composite, Mask, Stac
+
+__all__ = ["COMPARED", "compared", "county", "run", "scenes_for", "tile"]
+
+COMPARED = Mask(opening_m=0.0, buffer_m=100.0)
+"""Mask of the comparison: what the peers do, no more."""
+_TILE_PX = 1_024
+
+
+def compared(method: str, engine: str = "compiled") -> Composite:
+    """Return the options of the comparison: one estimator over the looks that the peers use."""
+    return Composite.model_validate(
+        {"method": method, "engine": engine, "widen_days": 0, "screen_mads": 0.0}
+    )
+
+
+def run(
+    twin: str,
+    square: int,
+    n_days: int,
+    *,
+    method: str = "median",
+    engine: str = "compiled",
+    save: str = "",
+) -> dict[str, Any]:
+    """
+    From STAC search to composite and features of a square, in this process; what is measured.
+
+    Parameters and result as :func:`benchmarks.peers.run`.
+    """
+    box = ground.SQUARE[square].geobox
+    scenes = scenes_for(Path(twin), box.extent.to_crs("EPSG:4326").geom, n_days)
+    options, seen, kept = compared(method, engine), 0, []
+    for row in blocks_of(box):
+        for block in row:
+            image, _ = tile(scenes, block, COMPARED, options)
+            seen += int((image["n_clear"] > 0).sum())
+            kept += [image] if save else []
+    if save:
+        _keep(Path(save), xr.Dataset(xr.combine_by_coords(kept)))
+    pixels = ground.SQUARE[square].pixels
+    return {"pixels": pixels, "dates": n_days, "seen": seen / pixels}
+
+
+def tile(
+    scenes: Sequence[Scene], box: GeoBox, mask: Mask, options: Composite
+) -> tuple[xr.Dataset, xr.DataArray]:
+    """Read, mask, composite and describe one tile: the composite and its stack of features."""
+    read = cube.read(scenes, box, BAND_NAMES, masks.masker(mask), engine=options.engine)
+    own = np.ones(read.looks.sizes["time"], "bool")
+    image = composite.compose(read.looks, own, options)
+    return image, features.stack(image, BAND_NAMES)
+
+
+def scenes_for(twin: Path, area: BaseGeometry, number: int) -> list[Scene]:
+    """Search the twin's catalogue for ``number`` looks at an area, see ``ground.rounds``."""
+    stac = Stac(profile="earth-search-c1", url=str(twin), allowed_roots=(twin,), max_cloud=100)
+    kept = catalog.search(stac, area, ground.PERIOD).kept
+    return [
+        _moved(scene, days[_day(scene)])
+        for days in ground.rounds(twin, number)
+        for scene in kept
+        if _day(scene) in days
+    ]
+
+
+def blocks_of(box: GeoBox, side: int = _TILE_PX) -> Iterator[list[GeoBox]]:
+    """Cut a window into rows of tiles."""
+    for top in range(0, box.shape.y, side):
+        yield [box[top : top + side, left : left + side] for left in range(0, box.shape.x, side)]
+
+
+def county(twin: str, workers: int, *, method: str = "geomedian") -> dict[str, Any]:
+    """
+    Composite the whole county with all its scenes and every step of the product switched on.
+
+    Search, tiles of 1024 pixels on the grid, composite and features; each composite is written
+    to a passing folder, as a run does. What is measured.
+
+    Returns
+    -------
+    dict
+        ``pixels`` of the tiles, ``county_pixels``, ``seen`` share, ``tiles``, ``scenes``.
+    """
+    unit = select(load_units(Area()), ground.COUNTY).geometry.iloc[0]
+    degrees = _degrees(unit)
+    stac = Stac(profile="earth-search-c1", url=twin, allowed_roots=(Path(twin),))
+    scenes = catalog.search(stac, degrees, ground.PERIOD).kept
+    tiles = Grid(ground.CRS, 10.0, _TILE_PX).tiles(unit)
+    dem = Path(twin) / "layers" / "dem.tif"
+    mask = Mask(dem=dem if dem.is_file() else None)
+    seen, pixels = 0, 0
+    with tempfile.TemporaryDirectory() as folder, tasks.pool(workers, 4.0) as pool:
+        jobs = [
+            tasks.Task(
+                one.id, _made, (scenes, one.geobox, mask, method, Path(folder) / f"{one.id}.zarr")
+            )
+            for one in tiles
+        ]
+        for _, outcome in pool.run(jobs, "composite", _silent):
+            if isinstance(outcome, Exception):
+                raise outcome
+            seen, pixels = seen + outcome[0], pixels + outcome[1]
+    return {
+        "pixels": pixels,
+        "county_pixels": round(unit.area / 100),
+        "seen": seen / pixels,
+        "tiles": len(tiles),
+        "scenes": len(scenes),
+    }
+
+
+def _made(
+    scenes: Sequence[Scene], box: GeoBox, mask: Mask, method: str, path: Path
+) -> tuple[int, int]:
+    """Make and keep one tile; how many of its pixels were seen, and how many there are."""
+    image, stacked = tile(scenes, box, mask, Composite.model_validate({"method": method}))
+    store.write_tile(path, image, "SIMULATED")
+    seen = int(np.isfinite(stacked.isel(feature=0).to_numpy()).sum())
+    return seen, int(box.shape.x * box.shape.y)
+
+
+def _degrees(area: BaseGeometry) -> BaseGeometry:
+    return Geometry(area, ground.CRS).to_crs("EPSG:4326").geom
+
+
+def _silent(_stage: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
+def _day(scene: Scene) -> str:
+    return scene.acquired.astimezone(UTC).date().isoformat()
+
+
+def _moved(scene: Scene, day: str) -> Scene:
+    if _day(scene) == day:
+        return scene
+    return replace(scene, id=f"{scene.id}-{day}", acquired=ground.moved(scene.acquired, day))
+
+
+def _keep(path: Path, image: xr.Dataset) -> None:
+    layers = {
+        name: np.where(np.isnan(values := image[name].to_numpy()), -32_768, np.rint(values * 1e4))
+        for name in BAND_NAMES
+    }
+    arrays = {name: values.astype("int16") for name, values in layers.items()}
+    np.savez(path, allow_pickle=False, n_clear=image["n_clear"].to_numpy(), **arrays)

@@ -1,0 +1,69 @@
+"""Carrying out the tasks of a stage: progress, a ledger line each, and failures at the end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from jinhua_rs.errors import JinhuaError, PartialError
+from jinhua_rs.ledger import Entry, Ledger
+from jinhua_rs.planning import Plan
+from jinhua_rs.tasks import Pool, Progress, Task
+
+__all__ = ["carry_out", "ledger_of", "reason_of"]
+
+
+def ledger_of(plan: Plan) -> Ledger:
+    """Return the ledger of the plan's period."""
+    return Ledger(plan.folder / "ledger.jsonl")
+
+
+def reason_of(error: Exception) -> str:
+    """Say what went wrong, also for exceptions without a text."""
+    return f"{type(error).__name__}: {error}"
+
+
+def carry_out(
+    plan: Plan, stage: str, tasks: Sequence[Task], workers: Pool, progress: Progress
+) -> list[Any]:
+    """
+    Run the tasks of a stage to the end and note each in the ledger.
+
+    Returns
+    -------
+    list
+        The results, in the order of the tasks.
+
+    Raises
+    ------
+    JinhuaError
+        If a task ended in one: after all others are done, so that nothing is lost with it.
+    PartialError
+        If a task failed otherwise.
+    """
+    ledger = ledger_of(plan)
+    results: dict[str, Any] = {}
+    failed: dict[str, Exception] = {}
+    for task, outcome in workers.run(tasks, f"{plan.period} {stage}", progress):
+        if isinstance(outcome, Exception):
+            failed[task.id] = outcome
+            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", reason_of(outcome)))
+        else:
+            results[task.id] = outcome
+            ledger.note(Entry("tile", f"{stage}/{task.id}", getattr(outcome, "state", "done")))
+    if failed:
+        _raise(plan, stage, failed, len(tasks))
+    return [results[task.id] for task in tasks]
+
+
+def _raise(plan: Plan, stage: str, failed: dict[str, Exception], total: int) -> None:
+    """Raise what ended the first failed task; a trouble of the house stands as it is."""
+    tile, first = next(iter(failed.items()))
+    if isinstance(first, JinhuaError) and len(failed) == total:
+        raise first
+    raise PartialError(
+        f"{len(failed)} of {total} tiles failed in {plan.period} {stage}, "
+        f"first {tile}: {reason_of(first)}; what is finished is kept, run again; "
+        f"`jinhua-rs explain {plan.period} {tile}` tells more",
+        zh=f"{plan.period} {stage}：{total} 块中有 {len(failed)} 块失败，"
+        f"首个为 {tile}（{reason_of(first)}）；已完成部分保留，请重新运行；"
+        f"详情见 jinhua-rs explain {plan.period} {tile}",
+    ) from first

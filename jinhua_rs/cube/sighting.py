@@ -1,0 +1,186 @@
+"""One scene on the grid: its reflectance, and how well it shows each pixel."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from odc.geo.geobox import GeoBox
+
+from jinhua_rs.cube.fetching import fetch
+from jinhua_rs.cube.opening import Expected
+from jinhua_rs.cube.resample import Patch, Target, write_classes, write_reflectance
+from jinhua_rs.cube.warp import UNSEEN
+from jinhua_rs.errors import ContractError
+from jinhua_rs.scene import BANDS, Scene
+
+__all__ = ["CLEAR", "PARTLY", "SEEN", "Masker", "Ranks", "Wanted", "sight"]
+
+PARTLY, SEEN, CLEAR = 1, 2, 3
+"""How well a scene shows a pixel: in some bands, in all, in all and clear. 0 is not at all."""
+
+Ranks = npt.NDArray[np.uint8]
+
+_CLASSES = frozenset(band.name for band in BANDS if band.wavelength is None)
+
+
+class Masker(Protocol):
+    """
+    Tells what is clear in one scene, on its native pixels.
+
+    Attributes
+    ----------
+    bands : tuple of str
+        Canonical names of what it must be given; the first sets the grid.
+    rim_m : float
+        How far beyond the grid it must see, metres.
+    """
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Canonical names of what it must be given."""
+
+    @property
+    def rim_m(self) -> float:
+        """How far beyond the grid it must see, metres."""
+
+    def clear(
+        self, layers: Mapping[str, npt.NDArray[Any]], scene: Scene, geobox: GeoBox
+    ) -> npt.NDArray[np.bool_]:
+        """
+        Tell which pixels show the ground.
+
+        Parameters
+        ----------
+        layers : mapping of str to ndarray, dims (y, x) of ``geobox``
+            Numbers as stored, 0 = not seen: ``scl`` as uint8, reflectance bands as int16 (offset
+            not removed, clipped to 32767), those of other native pixels brought onto ``geobox``.
+        scene : Scene
+            Whose layers these are.
+        geobox : GeoBox
+            Native pixels of the first band; the rim is included as far as the scene goes.
+
+        Returns
+        -------
+        ndarray, bool, dims (y, x) of ``geobox``
+            True where seen and clear.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is read of each scene: which bands, by whose mask, and whether pixels not clear too."""
+
+    bands: tuple[str, ...]
+    masker: Masker
+    only_clear: bool
+
+
+def sight(
+    expected: Expected,
+    target: Target,
+    wanted: Wanted,
+    layer: npt.NDArray[np.int16],
+    ranks: Ranks | None,
+) -> Ranks | None:
+    """
+    Read one scene onto the grid and rank its pixels.
+
+    Parameters
+    ----------
+    expected : Expected
+        The scene.
+    target : Target
+        The grid, placed in the scene's CRS.
+    wanted : Wanted
+        What is read.
+    layer : ndarray, int16, dims (band, y, x)
+        Written: reflectance * 10000, -32768 = not seen.
+    ranks : ndarray, uint8, dims (y, x), or None
+        How well the pixels are shown by other scenes of the day already. Only the rectangle of
+        pixels that this scene may show better is read.
+
+    Returns
+    -------
+    ndarray, uint8, dims (y, x), or None
+        0 not seen, 1 in some bands, 2 in all, 3 in all and clear. None where the scene can
+        better nothing; no band but those of the mask is then read.
+
+    Raises
+    ------
+    Unusable
+        If an asset cannot be read; ``layer`` is then of no use.
+    """
+    clear = _clear(expected, target, wanted.masker)
+    before = np.zeros(clear.shape, np.uint8) if ranks is None else ranks
+    gain = clear & (before < CLEAR)
+    if not wanted.only_clear:
+        gain |= before < SEEN
+    if not gain.any():
+        return None
+    rows, columns = _extent(gain, axis=1), _extent(gain, axis=0)
+    part = layer[:, rows, columns]
+    if part.shape != layer.shape:
+        layer.fill(UNSEEN)
+        target = Target.of(target.geobox[rows, columns], expected.scene.crs, target.engine)
+    for band, out in zip(wanted.bands, part, strict=True):
+        _reflectance(expected, band, target, out)
+    # Numbers below all others mean unseen: the extremes over the bands say all or none.
+    seen = layer.min(axis=0) != UNSEEN
+    found = (layer.max(axis=0) != UNSEEN).view(np.uint8)
+    ranked: Ranks = found + seen + (seen & clear)
+    return ranked
+
+
+def _extent(hits: npt.NDArray[np.bool_], axis: int) -> slice:
+    """From the first row (``axis`` 1) or column (0) that has a hit to the last."""
+    at = np.flatnonzero(hits.any(axis=axis))
+    return slice(int(at[0]), int(at[-1]) + 1)
+
+
+def _reflectance(expected: Expected, band: str, target: Target, out: npt.NDArray[np.int16]) -> None:
+    patch = fetch(expected, band, target.placement)
+    if patch is None:
+        out.fill(UNSEEN)
+    else:
+        write_reflectance(patch, expected.scene, target, out)
+
+
+def _clear(expected: Expected, target: Target, masker: Masker) -> npt.NDArray[np.bool_]:
+    """Let the masker judge native pixels, and bring its answer onto the grid."""
+    clear = np.zeros(target.geobox.shape, np.bool_)
+    first = fetch(expected, masker.bands[0], target.placement, masker.rim_m)
+    if first is None:
+        return clear
+    native = GeoBox(
+        (first.pixels.shape[0] - 2, first.pixels.shape[1] - 2), first.inner, expected.scene.crs
+    )
+    there = Target.of(native, expected.scene.crs, target.engine)
+    layers: dict[str, npt.NDArray[Any]] = {}
+    for band in masker.bands:
+        layers[band] = _native(expected, band, there, first if band == masker.bands[0] else None)
+    answer = masker.clear(layers, expected.scene, native)
+    if answer.dtype != np.bool_ or answer.shape != native.shape:
+        raise ContractError(
+            f"{type(masker).__name__} answered {answer.dtype} {answer.shape} for pixels of shape "
+            f"{tuple(native.shape)}; a mask is bool and on the pixels it was given",
+            zh=f"云掩膜返回 {answer.dtype} {answer.shape}，应为 {tuple(native.shape)} 的布尔数组",
+        )
+    write_classes(Patch.around(answer, first.inner), target, clear)
+    return clear
+
+
+def _native(expected: Expected, band: str, there: Target, patch: Patch | None) -> npt.NDArray[Any]:
+    """Bring one of the masker's bands onto its native grid; ``patch`` is what is read already."""
+    patch = patch or fetch(expected, band, there.placement)
+    if band in _CLASSES:
+        classes = np.zeros(there.geobox.shape, np.uint8 if patch is None else patch.pixels.dtype)
+        if patch is not None:
+            write_classes(patch, there, classes)
+        return classes
+    numbers = np.zeros(there.geobox.shape, np.int16)
+    if patch is not None:
+        write_reflectance(patch, replace(expected.scene, offset=0, scale=1e-4), there, numbers)
+        numbers[numbers == UNSEEN] = 0
+    return numbers

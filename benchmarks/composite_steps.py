@@ -48,8 +48,11 @@ class _Everything:
     rim_m = 0.0
 
     def clear(
-        self, layers: Mapping[str, npt.NDArray[Any]], scene: Scene, geobox: GeoBox
-    ) -> Booleans:  # noqa: ARG002
+        self,
+        layers: Mapping[str, npt.NDArray[Any]],
+        scene: Scene,  # noqa: ARG002
+        geobox: GeoBox,  # noqa: ARG002
+    ) -> Booleans:
         """See the ``Masker`` protocol."""
         return np.asarray(layers["scl"] != 0)
 

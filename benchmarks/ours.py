@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import xarray as xr
@@ -58,7 +58,7 @@ def run(
             seen += int((image["n_clear"] > 0).sum())
             kept += [image] if save else []
     if save:
-        _keep(Path(save), xr.Dataset(xr.combine_by_coords(kept)))
+        _keep(Path(save), cast("xr.Dataset", xr.combine_by_coords(kept)))
     pixels = ground.SQUARE[square].pixels
     return {"pixels": pixels, "dates": n_days, "seen": seen / pixels}
 

@@ -1,9 +1,9 @@
 """
 Where our time goes, and what no reader could do without.
 
-``breakdown`` times the parts of an ordinary run; ``unavoidable`` does each part once, whole: every
-block of every file that was read is decoded once, every band of every scene is warped once, one
-pass of the estimator goes over the looks.
+``breakdown`` times the parts of an ordinary run; ``unavoidable`` does each part once, whole: the
+blocks of the bands that were read are decoded once and warped once, and one pass of the estimator
+goes over the looks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,13 +21,14 @@ from benchmarks import ground, ours
 from benchmarks.measure import clocked
 from jinhua_rs import composite, cube, features, masks
 from jinhua_rs.cube import opening, resample, sighting
-from jinhua_rs.cube.fetching import fetch
 from jinhua_rs.cube.opening import Expected
 from jinhua_rs.cube.placement import Placement
 from jinhua_rs.scene import BAND_NAMES, Scene
 
 __all__ = ["breakdown", "unavoidable"]
 
+_ONE_BAND = "_reflectance"
+"""The function of ``sighting`` that reads one band of one scene onto the grid."""
 _PARTS: tuple[tuple[str, Any, str], ...] = (
     ("decode", sighting, "fetch"),
     ("warp", sighting, "write_reflectance"),
@@ -55,34 +56,35 @@ def unavoidable(twin: str, square: int, n_days: int, *, method: str) -> dict[str
     box = ground.SQUARE[square].geobox
     scenes = ours.scenes_for(Path(twin), box.extent.to_crs("EPSG:4326").geom, n_days)
     looks, used = _needed(scenes, box)
-    out = np.empty(tuple(box.shape), np.int16)
     with opening.reading():
-        for expected, band, placement in used:
+        for expected, band, target in used:
             with clocked(seconds, "decode"):
-                patch = _decoded(expected.scene.assets[band].href, placement)
-            if band in BAND_NAMES:
-                with clocked(seconds, "warp"):
-                    target = resample.Target(box, placement, "compiled")
-                    resample.write_reflectance(patch, expected.scene, target, out)
+                patch = _decoded(expected.scene.assets[band].href, target.placement)
+            out = np.empty(tuple(target.geobox.shape), np.int16)
+            with clocked(seconds, "warp"):
+                resample.write_reflectance(patch, expected.scene, target, out)
     with clocked(seconds, "estimator"):
         composite.compose(looks, np.ones(looks.sizes["time"], "bool"), ours.compared(method))
     return {**seconds, "total": sum(seconds.values()), "dates": n_days}
 
 
-def _needed(scenes: Sequence[Scene], box: GeoBox) -> tuple[xr.Dataset, list[Any]]:
-    """Read once: the looks, and which assets were read (a zone that adds nothing is not)."""
-    used: list[Any] = []
+def _needed(
+    scenes: Sequence[Scene], box: GeoBox
+) -> tuple[xr.Dataset, list[tuple[Expected, str, resample.Target]]]:
+    """Read once: the looks, and which bands were read onto which part of the square for them."""
+    used: list[tuple[Expected, str, resample.Target]] = []
+    plain = getattr(sighting, _ONE_BAND)
 
-    def noted(expected: Expected, band: str, placement: Placement, rim: float = 0.0) -> Any:  # noqa: ANN401
-        used.append((expected, band, placement))
-        return fetch(expected, band, placement, rim)
+    def noted(expected: Expected, band: str, target: resample.Target, out: Any) -> None:  # noqa: ANN401
+        used.append((expected, band, target))
+        plain(expected, band, target, out)
 
-    with mock.patch.object(sighting, "fetch", noted):
+    with mock.patch.object(sighting, _ONE_BAND, noted):
         return cube.read(scenes, box, BAND_NAMES, masks.masker(ours.COMPARED)).looks, used
 
 
 def _decoded(href: str, place: Placement) -> resample.Patch:
-    """Read the window of a file that the square needs."""
+    """Read the window of a file that a part of the square needs."""
     with rasterio.open(href) as source:
         window = place.window(source.transform, source.shape)
         return resample.Patch.around(source.read(1, window=window), source.window_transform(window))

@@ -60,8 +60,8 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
             held.enter_context(store.locked(plans[period].folder))
         wanted = sum(planning.cost_of(its_plan).disk_bytes for its_plan in plans.values())
         store.require_space(plan.folder, wanted)
-        run_settings = plan.settings.run
-        workers = held.enter_context(pool(run_settings.workers, run_settings.memory_gib))
+        run_on, cluster = plan.settings.run, plan.settings.cluster
+        workers = held.enter_context(pool(run_on, cluster, plan.folder / "logs"))
         ground = {}
         for p in sorted(plans):
             plans[p], ground[p] = see_the_ground(plans[p], workers, progress)

@@ -1,10 +1,14 @@
 """What may be claimed: never more than the interval allows."""
 
+from dataclasses import replace
 from math import nan
 
 import pytest
 
-from jinhua_rs.estimation.claims import Verdict, arrow, change_sentence, verdict
+from jinhua_rs.errors import ConfigError, ContractError
+from jinhua_rs.estimation.claims import Claim, Verdict, arrow, change_sentence, verdict
+from jinhua_rs.period import Period
+from jinhua_rs.schema import INDICATORS, Status
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,110 @@ def test_no_arrow_without_a_clear_interval(interval):
     assert arrow(*interval) == ""
     assert "↑" not in sentence
     assert "↓" not in sentence
+
+
+YEAR = Claim(
+    what="tree_cover_share",
+    period=Period(2024),
+    unit="330700",
+    value=61.82,
+    low=61.04,
+    high=62.6,
+    n=2097,
+    clear_share=0.974,
+    test="wilson",
+    status=Status.OK,
+)
+CHANGE = replace(
+    YEAR, what="tree_cover_change", value=1.2, low=0.4, high=2.0, test="t", baseline=Period(2019)
+)
+QUARTER = replace(YEAR, period=Period(2024, 4))
+
+
+def test_a_claim_says_everything_it_rests_on():
+    assert YEAR.sentence("zh", place="金华市") == (
+        "2024年，金华市遥感监测森林（林木）覆盖率：61.82%（95% 置信区间 61.04% ~ 62.60%，"
+        "样点 2097 个，有效观测占比 97.4%）。"
+    )
+    assert YEAR.sentence("en", place="Jinhua") == (
+        "2024, Jinhua, tree cover (canopy ≥ 20 %) as seen by satellite, share of land: 61.82% "
+        "(95 % interval 61.04% to 62.60%; 2097 points, 97.4% seen clear)."
+    )
+
+
+def test_a_change_is_told_with_its_arrow_only_where_it_is_one():
+    assert (CHANGE.arrow, CHANGE.significant) == ("↑", True)
+    assert CHANGE.sentence("zh").startswith("2024年，与2019年相比，330700")
+    assert "↑ 增加 1.20 个百分点" in CHANGE.sentence("zh")
+
+    none = replace(CHANGE, low=-0.1)
+    assert (none.arrow, none.significant) == ("", False)
+    assert "未检出显著变化" in none.sentence("zh")
+    assert "no significant change detected" in none.sentence("en")
+
+
+def test_only_a_year_is_held_against_a_target():
+    assert YEAR.verdict(61.0) == "达到"
+    assert YEAR.verdict(63.0) == "未达到"
+    assert YEAR.verdict(62.0) == "不能判定"
+    assert QUARTER.verdict(61.0) == Verdict.UNDECIDED
+    assert CHANGE.verdict(0.1) == Verdict.UNDECIDED
+    assert "不与年度目标比较" in QUARTER.sentence("zh")
+    assert "not held against" in QUARTER.sentence("en")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_no_number_without_interval_and_clear_view(language):
+    bare = replace(YEAR, low=nan, high=nan, status=Status.NO_INTERVAL)
+    dim = replace(bare, value=nan, clear_share=0.31, status=Status.INSUFFICIENT)
+
+    assert "61.8" not in bare.sentence(language)
+    assert "31.0%" in dim.sentence(language)
+    assert [c.verdict(61.0) for c in (bare, dim)] == [Verdict.UNDECIDED] * 2
+    assert [c.arrow for c in (bare, dim)] == ["", ""]
+
+
+def test_seasons_are_not_mixed():
+    assert replace(CHANGE, period=Period(2024, 2), baseline=Period(2019, 2)).arrow == "↑"
+    for period, baseline in ((Period(2024, 2), Period(2023, 4)), (Period(2024, 4), Period(2023))):
+        with pytest.raises(ConfigError, match="different seasons"):
+            replace(CHANGE, period=period, baseline=baseline)
+
+
+@pytest.mark.parametrize(
+    ("claim", "parts", "message"),
+    [
+        (YEAR, {"what": "happiness"}, "unknown indicator"),
+        (YEAR, {"status": "fine"}, "unknown status"),
+        (YEAR, {"baseline": Period(2019)}, "needs a baseline"),
+        (CHANGE, {"baseline": None}, "needs a baseline"),
+        (YEAR, {"low": 61.9}, "holds its value"),
+        (YEAR, {"value": nan}, "holds its value"),
+        (YEAR, {"high": nan}, "holds its value"),
+        (YEAR, {"n": 0}, "no points"),
+        (YEAR, {"clear_share": 0.0}, "no clear view"),
+        (YEAR, {"clear_share": nan}, "no clear view"),
+        (YEAR, {"status": Status.INSUFFICIENT}, "a number although"),
+        (YEAR, {"status": Status.NO_INTERVAL}, "should not have"),
+    ],
+)
+def test_claims_that_do_not_fit_are_refused(claim, parts, message):
+    with pytest.raises(ContractError, match=message):
+        replace(claim, **parts)
+
+
+def test_a_claim_of_a_row():
+    row = {"period": "2024Q4", "unit": "330702", "indicator": "tree_cover_area", "value": 5.0}
+    row |= {"low": 4.0, "high": 6.0, "measure": "ha", "status": "ok", "n_clear_share": 0.9}
+
+    claim = Claim.of_row(row, n=233, test="wilson")
+
+    assert (claim.period, claim.unit, claim.n) == (Period(2024, 4), "330702", 233)
+    assert "5.00 公顷" in claim.sentence("zh")
+
+
+@pytest.mark.parametrize("what", sorted(INDICATORS))
+def test_every_indicator_can_be_claimed(what):
+    baseline = Period(2019) if INDICATORS[what].measure == "points" else None
+
+    assert replace(YEAR, what=what, baseline=baseline).sentence("zh").endswith("。")

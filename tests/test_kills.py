@@ -20,8 +20,7 @@ import pytest
 from builders import little_city
 from distributed.cli import dask_scheduler, dask_worker
 
-from jinhua_rs import cli, store
-from jinhua_rs.errors import IntegrityError, JinhuaError
+from jinhua_rs import cli
 from jinhua_rs.ledger import Ledger
 
 KILLS = int(os.environ.get("JINHUA_KILLS", "50"))
@@ -32,105 +31,11 @@ LOCAL_KILLS = max(6, KILLS // 8)
 """Of these, on one machine, where processes are slow to come back."""
 WORKERS = 2
 LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks up pids in /proc")
-LOCAL_KILLS = max(6, KILLS // 8)
-"""Of these, on one machine, where processes are slow to come back."""
-WORKERS = 2
-LINUX = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks up pids in /proc")
-EXPECTED_ENDS = {0, 4, -signal.SIGKILL}
-"""Published, partly failed (run again), or killed by us: a run ends in no other way."""
 
-SPAWN = multiprocessing.get_context("spawn")
 NURSERY = multiprocessing.get_context("forkserver")  # imports once: kills hit work, not imports
 NURSERY.set_forkserver_preload(
     ["jinhua_rs.cli", "distributed.cli.dask_scheduler", "distributed.cli.dask_worker"]
 )
-
-
-# --- two processes at one piece -----------------------------------------------------------------
-
-
-def test_a_piece_that_was_swept_in_mid_write_is_never_put_in_place(tmp_path):
-    """A worker outlives its run; the next run sweeps; Zarr would make the folder anew, half."""
-    path = tmp_path / "tile.zarr"
-
-    def write_while_another_run_begins():
-        with store.whole(path) as part:
-            part.mkdir()
-            (part / "first").write_text("half")
-            assert store.sweep(tmp_path) == 1
-            part.mkdir(parents=True)
-            (part / "second").write_text("half")
-
-    with pytest.raises(IntegrityError, match="another run"):
-        write_while_another_run_begins()
-    assert os.listdir(tmp_path) == []
-
-
-@pytest.mark.parametrize("stood", [False, True])
-def test_two_writers_of_one_piece_end_in_one_whole_piece(tmp_path, monkeypatch, stood):
-    """The other puts its folder in place in the very moment in which ours would go there."""
-    path, rename, rivals = tmp_path / "tile", Path.replace, ["one"]
-    if stood:
-        _folder(path, "old")
-
-    def slower(self, target):
-        if target == path and rivals:
-            rivals.pop()
-            _folder(path, "new")
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "replace", slower)
-    with store.whole(path) as part:
-        _folder(part, "new")
-
-    assert not rivals
-    assert (path / "page").read_text() == "new"
-    assert os.listdir(tmp_path) == ["tile"]
-
-
-def test_an_equal_piece_stays_as_it_is(tmp_path):
-    path = tmp_path / "tile"
-    _folder(path, "same")
-    before = path.stat()
-
-    with store.whole(path) as part:
-        _folder(part, "same")
-
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert os.listdir(tmp_path) == ["tile"]
-
-
-def _folder(path, text):
-    path.mkdir()
-    (path / "page").write_text(text)
-
-
-def _write_for_ever(path):
-    for _ in range(100_000):
-        with suppress(JinhuaError), store.whole(path) as part:
-            part.mkdir()
-            for at in range(20):
-                (part / f"{at}").write_text("x")
-
-
-def test_a_sweep_is_not_disturbed_by_writers_that_live(tmp_path):
-    writer = SPAWN.Process(target=_write_for_ever, args=(tmp_path / "tile",))
-    writer.start()
-    try:
-        deadline = time.monotonic() + 60
-        while not os.listdir(tmp_path) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        swept = sum(store.sweep(tmp_path) for _ in range(200))
-    finally:
-        writer.kill()
-        writer.join()
-
-    assert swept > 0
-    store.sweep(tmp_path)
-    assert [name for name in os.listdir(tmp_path) if name.endswith(".part")] == []
-
-
-# --- the fleet ----------------------------------------------------------------------------------
 
 
 class _StoppedClock(datetime):
@@ -307,10 +212,15 @@ def _until(happened, patience_s=60.0):
 
 @dataclass(frozen=True)
 class Undisturbed:
-    """A city, and the SHA-256 of all that an undisturbed run leaves of it."""
+    """
+    A city, and the SHA-256 of all that an undisturbed run leaves of it.
+
+    ``second`` is how another run of the same period ended while that one worked.
+    """
 
     config: Path
     sums: dict
+    second: int
 
     @property
     def out(self) -> Path:
@@ -329,13 +239,20 @@ class Undisturbed:
 def undisturbed(tmp_path_factory):
     config = little_city(tmp_path_factory.mktemp("city") / "city", years=(2019,))
     config.write_text(config.read_text().replace("tile_size = 64", "tile_size = 24"))
-    made, log = Undisturbed(config, {}), config.parent / "undisturbed.log"
-    run = NURSERY.Process(target=_drive, args=(config, log))
-    run.start()
-    run.join()
-    assert run.exitcode == 0, log.read_text()[-4000:]
-    made.sums.update(_sums(made.out))
-    return made
+    out, log = config.parent / "out" / PERIOD, config.parent / "undisturbed.log"
+    first, second = (NURSERY.Process(target=_drive, args=(config, log)) for _ in range(2))
+    first.start()
+    _until(lambda: _is_locked(out / ".lock"))
+    second.start()
+    second.join()
+    assert first.is_alive(), "the first run must still have been at work"
+    first.join()
+    assert first.exitcode == 0, log.read_text()[-4000:]
+    return Undisturbed(config, _sums(out), second.exitcode)
+
+
+def _is_locked(path):
+    return path.exists() and f":{path.stat().st_ino} " in Path("/proc/locks").read_text()
 
 
 def _sums(folder):
@@ -363,6 +280,11 @@ def _free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+@LINUX
+def test_a_second_run_of_the_period_is_refused_while_the_first_works(undisturbed):
+    assert undisturbed.second == 75
 
 
 def _require_the_same_end(run, undisturbed, finished):

@@ -238,11 +238,11 @@ class _Case:
         return Estimate(value, se, low, high, self.points, "wilson")
 
     def _interval(self, y: Array) -> tuple[Array, Array]:
-        """Wilson's interval of Σ W ȳ; strata whose points all agree still have some variance."""
-        by_stratum, _, spread = moments(self.tallies, y, y)
-        share, size = self.tallies.share[:, None], self.tallies.size[:, None]
-        spread = floored(by_stratum, size, spread, (0, 1))
-        value, variance = (share * by_stratum).sum(axis=0), (share**2 * spread).sum(axis=0)
+        """Wilson's interval of Σ W ȳ; points that all agree still leave some variance."""
+        by_stratum, _, spread = (part.T for part in moments(self.tallies, y, y))
+        share, size = self.tallies.share, self.tallies.size
+        spread = floored(share, by_stratum, size, spread, (0, 1))
+        value, variance = by_stratum @ share, spread @ share**2
         even = 1 / (share**2 / size).sum()
         return wilson(value, effective_size(value, variance, even), self.quantile)
 

@@ -84,8 +84,8 @@ def stratified_mean(
         Share of the area (adds up to 1) by stratum.
     support : tuple of float, optional
         All values that ``y`` can take: ``(0, 1)`` for a share, ``(-1, 0, 1)`` for a change.
-        A stratum whose points all agree then still gets some variance, that of the posterior
-        under Jeffreys' prior, instead of a false certainty.
+        Of the strata whose points all agree, the one that weighs most then still gets some
+        variance, that of the posterior under Jeffreys' prior, instead of a false certainty.
 
     Returns
     -------
@@ -162,7 +162,7 @@ def _by_stratum(
     mean = np.bincount(place, judged, share.size) / size
     spread = np.bincount(place, (judged - mean[place]) ** 2, share.size) / (size - 1) / size
     if support is not None:
-        spread = floored(mean, size, spread, support)
+        spread = floored(share, mean, size, spread, support)
     return share, size, mean, spread
 
 

@@ -52,12 +52,20 @@ def quantile_of(points: ArrayLike, strata: ArrayLike) -> Array:
     return np.asarray(student.ppf(0.975, freedom))[()]
 
 
-def floored(mean: Array, size: Array, spread: Array, support: tuple[float, ...]) -> Array:
+def floored(
+    weights: Array, mean: Array, size: Array, spread: Array, support: tuple[float, ...]
+) -> Array:
     """
-    Give strata whose points all agree the variance of their posterior instead of none.
+    Give one of the strata whose points all agree the variance of its posterior instead of none.
+
+    A sample variance is right on average, so that in a sum over many strata others make good
+    what a stratum without disagreement hides. What cannot be made good is the one that weighs
+    most: there an error of the map in much ground may have gone unseen.
 
     Parameters
     ----------
+    weights : array of float, dims (stratum)
+        Shares of the area.
     mean, size, spread : array of float, dims (..., stratum)
         Mean, number of points and variance of the mean.
     support : tuple of float
@@ -66,13 +74,16 @@ def floored(mean: Array, size: Array, spread: Array, support: tuple[float, ...])
     Returns
     -------
     array of float, dims (..., stratum)
-        ``spread``; where that is 0 the variance of the mean of a Dirichlet distribution.
+        ``spread``; in the stratum of no spread that would add most to the variance of the whole,
+        the variance of the mean of a Dirichlet distribution.
     """
     total = size + len(support) / 2
     center = (size * mean + sum(support) / 2) / total
     square = (size * mean**2 + sum(value**2 for value in support) / 2) / total
-    posterior = (square - center**2) / (total + 1)
-    return np.where(spread > 0, spread, posterior)
+    posterior = np.where(spread > 0, 0.0, (square - center**2) / (total + 1))
+    adds = weights**2 * posterior
+    most = np.arange(adds.shape[-1]) == adds.argmax(axis=-1)[..., np.newaxis]
+    return np.where(most & (spread <= 0), posterior, spread)
 
 
 def effective_size(share: Array, variance: Array, even: ArrayLike) -> Array:

@@ -146,7 +146,7 @@ def _covered(pixels: Array, rates: Array, n: Array, hits: Array) -> dict[str, fl
     mean = hits / n
     spread = mean * (1 - mean) / (n - 1)
     value, plain = mean @ share, spread @ share**2
-    variance = floored(mean, n, spread, (0, 1)) @ share**2
+    variance = floored(share, mean, n, spread, (0, 1)) @ share**2
     size = effective_size(value, variance, 1 / (share**2 / n).sum())
     low, high = wilson(value, size, quantile_of(n.sum(), n.size))
     scatter = float(value.std(ddof=1))
@@ -234,7 +234,7 @@ def _claimed(panel: _Panel, losses: Array, gains: Array) -> dict[str, float]:
     truth = float(share @ (panel.gained - panel.lost))
     mean = (gains - losses) / n
     spread = np.maximum((gains + losses) / n - mean**2, 0.0) / (n - 1)
-    spread = floored(mean, n, np.where(spread * n < 1e-12, 0.0, spread), (-1, 0, 1))
+    spread = floored(share, mean, n, np.where(spread * n < 1e-12, 0.0, spread), (-1, 0, 1))
     value = mean @ share
     variance = spread @ share**2 + one_more_change(share, n)
     low, high = t_interval(value, variance, quantile_of(n.sum(), n.size), (-1, 1))

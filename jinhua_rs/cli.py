@@ -1,10 +1,10 @@
 """The door: parse, call, and turn an error into a message and an exit code."""
 
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from jinhua_rs import mirror as mirroring
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
 from jinhua_rs.errors import NoDataError
+from jinhua_rs.estimation import accuracy, tables
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings, load_settings
 from jinhua_rs.speech import INTERRUPTED, Speech
@@ -195,6 +196,30 @@ def verify(
     checked = upkeep.verify(folder)
     speech.tell({"folder": str(folder), "checked": checked, "damaged": 0})
     speech.say(f"{folder}: {checked} files are whole", f"{folder}：{checked} 项全部完好")
+
+
+@app.command("estimate")
+def estimate_sample(
+    context: typer.Context,
+    sample: Annotated[Path, typer.Argument(metavar="SAMPLE.csv")],
+    strata: Annotated[Path, typer.Option(help="分层面积 · pixels or area_ha by stratum")],
+    pixel_size: Annotated[
+        float | None, typer.Option(help="像元边长，米 · metres", show_default=False)
+    ] = None,
+    by: Annotated[
+        Literal["unit"] | None, typer.Option(help="按单元 · by unit", show_default=False)
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """由参考样本估计各类面积与精度 · areas and accuracies from a reference sample."""
+    speech: Speech = replace(context.obj, as_json=context.obj.as_json or as_json)
+    ground = tables.read_strata(strata, pixel_size)
+    found = accuracy.estimate(tables.read_sample(sample), ground, by_unit=by == "unit")
+    speech.tell(tables.to_json_dict(found, pixel_size=pixel_size, language=speech.language))
+    speech.table(*tables.screen_rows(found, speech.language))
+    for en, zh in tables.remark_lines(found):
+        speech.say(en, zh)
 
 
 @config_app.command("show")

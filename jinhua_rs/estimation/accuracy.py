@@ -296,7 +296,7 @@ def _doubts(found: pd.DataFrame, n: Array, names: tuple[str, ...]) -> list[Remar
         (
             perfect,
             Remark(
-                f"an accuracy of {few(perfect)} has no standard error because its points all agree, "
+                f"an accuracy of {few(perfect)} has no standard error as its points all agree, "
                 "which is not certainty; go by Wilson's interval",
                 f"{few(perfect)} 的某项精度因样点判读全部一致而标准误为 0，并不表示确定无误；"
                 "请以 Wilson 区间为准",

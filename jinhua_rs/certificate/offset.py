@@ -31,8 +31,8 @@ would make their reflectance less than -0.03.
 _BLUEST = 80
 """
 Haze lifts blue over vegetation above red by more than this, DN; an offset lifts both alike, and
-clear vegetation is no bluer than red. (Of 140 real dates over Romania one is so hazy that red
-forest stands at 1000-1200 DN without any offset: blue is 112 above red there, else 100 below.)
+clear vegetation is hardly bluer than red. (Of 140 real dates over Romania one is so hazy that red
+forest stands at 1000-1200 DN without any offset: blue is 112 above red there.)
 """
 _FEWEST_WITNESSES = 2
 """Bands that must show an offset of which the item does not tell: haze reaches one more easily."""

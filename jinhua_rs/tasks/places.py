@@ -17,7 +17,7 @@ from distributed.system import MEMORY_LIMIT
 from distributed.utils import silence_logging_cmgr
 
 from jinhua_rs import __version__
-from jinhua_rs.errors import ConfigError
+from jinhua_rs.errors import ConfigError, PartialError
 from jinhua_rs.settings import Cluster, Run
 from jinhua_rs.tasks import slurm, work
 from jinhua_rs.tasks.pool import Pool
@@ -85,7 +85,7 @@ def _team(run: Run, cluster: Cluster, log_dir: Path) -> AbstractContextManager[T
 def _local(number: int, memory_gib: float, cluster: Cluster) -> Iterator[Team]:
     """Start worker processes on this machine, which listen on loopback only."""
     with dask.config.set(RULES), ExitStack() as held:
-        with _deaf_children():
+        with _deaf_children(), _started():
             workers = held.enter_context(
                 LocalCluster(
                     n_workers=number,
@@ -104,6 +104,19 @@ def _local(number: int, memory_gib: float, cluster: Cluster) -> Iterator[Team]:
                 refill(workers, number, names)
 
         yield Team(client, 60 * cluster.task_minutes, cluster.wait_s, tend)
+
+
+@contextmanager
+def _started() -> Iterator[None]:
+    """Tell of a worker that died while it was being started, which Dask does not survive."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = error.__cause__ or error
+        raise PartialError(
+            f"a worker process did not start ({reason}); run again",
+            zh=f"工作进程未能启动（{reason}）；请重新运行",
+        ) from error
 
 
 def _memory(gib: float, number: int) -> int:
@@ -135,7 +148,13 @@ def _running(cluster: Cluster) -> Iterator[Team]:
         ) from error
     with client:
         _require_workers(client, cluster)
-        _require_same_versions(client)
+        try:
+            _require_same_versions(client)
+        except OSError as error:
+            raise PartialError(
+                f"the scheduler at {address} went away; start it again and run again",
+                zh=f"{address} 的调度器已断开；请重新启动后再次运行",
+            ) from error
         yield Team(client, 60 * cluster.task_minutes, cluster.wait_s)
 
 

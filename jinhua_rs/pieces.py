@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
-from odc.geo.xr import rasterize
+from odc.geo.xr import rasterize, xr_coords
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs import (
@@ -91,7 +91,9 @@ def composite_tile(job: CompositeJob) -> Made:
     if facts and not facts["broken"]:
         return Made(job.tile.id, "reused", {}, int(facts["clear_pixels"]), int(facts["widened"]))
     inside = rasterize(Geometry(job.area, job.tile.geobox.crs), job.tile.geobox, all_touched=True)
-    made, broken = _composite_of_readable(job, inside)
+    frame = _frame(inside.to_numpy())
+    found, broken = _composite_of_readable(job, inside[frame])
+    made = _laid_into(found, job.tile.geobox, frame)
     clear_pixels = int((made["n_clear"] >= job.options.min_clear).sum())
     widened = int((made["window"] == Window.WIDENED).sum())
     store.write_tile(job.path, made, job.label)
@@ -132,9 +134,9 @@ def _composite(
     own = [scene for scene in scenes if job.period.contains(scene.acquired)]
     spare = [scene for scene in scenes if not job.period.contains(scene.acquired)]
     strips = []
-    for strip in _strips(job.tile.geobox, scenes, job.options.bands):
-        wanted = inside.sel(y=strip.coordinates["y"].values).to_numpy()
-        made, broken = _strip(job, strip, own, spare, wanted)
+    for rows in _strips(inside.shape, scenes, job.options.bands):
+        wanted = inside[rows]
+        made, broken = _strip(job, wanted.odc.geobox, own, spare, wanted.to_numpy())
         if broken:
             return made, broken
         strips.append(made)
@@ -166,13 +168,32 @@ def _strip(
     return composite.compose(looks, is_own, options), broken
 
 
-def _strips(geobox: GeoBox, scenes: Sequence[Scene], bands: Sequence[str]) -> Iterator[GeoBox]:
+def _strips(
+    shape: tuple[int, ...], scenes: Sequence[Scene], bands: Sequence[str]
+) -> Iterator[slice]:
     """Cut a tile into strips of whole rows whose looks fit into memory."""
     days = max(1, len({scene.acquired.date() for scene in scenes}))
-    height, width = geobox.shape
+    height, width = shape
     rows = max(1, min(height, _LOOKS_BYTES // (2 * width * days * len(bands))))
     for top in range(0, height, rows):
-        yield geobox[top : min(top + rows, height), :]
+        yield slice(top, min(top + rows, height))
+
+
+def _frame(inside: np.ndarray[tuple[int, int], np.dtype[np.bool_]]) -> tuple[slice, slice]:
+    """Rows and columns of a tile that hold something of the area: the rest is not read."""
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _laid_into(part: xr.Dataset, geobox: GeoBox, frame: tuple[slice, slice]) -> xr.Dataset:
+    """Lay a part of a tile into the whole, which is not seen around it."""
+    coords, whole = xr_coords(geobox), {}
+    for name, array in part.data_vars.items():
+        empty = np.nan if array.dtype.kind == "f" else 0
+        values = np.full(geobox.shape, empty, array.dtype)
+        values[frame] = array.to_numpy()
+        whole[name] = xr.DataArray(values, coords, ("y", "x"), attrs=array.attrs)
+    return xr.Dataset(whole)
 
 
 def inspect_scene(scene: Scene, bands: Sequence[str], stac: Stac) -> dict[str, str]:

@@ -14,12 +14,12 @@ from odc.geo.geom import Geometry
 from shapely.geometry.base import BaseGeometry
 
 from benchmarks import ground
-from jinhua_rs import catalog, composite, cube, features, masks, store, tasks
+from jinhua_rs import catalog, composite, cube, features, masks, pieces, store, tasks
 from jinhua_rs.composite import kernels  # noqa: F401 - else it is imported within what is timed
 from jinhua_rs.grid import Grid
 from jinhua_rs.regions import load_units, select
 from jinhua_rs.scene import BAND_NAMES, Scene
-from jinhua_rs.settings import Area, Composite, Mask, Stac
+from jinhua_rs.settings import Area, Cluster, Composite, Mask, Run, Stac
 
 __all__ = ["COMPARED", "compared", "county", "run", "scenes_for", "tile"]
 
@@ -67,7 +67,9 @@ def tile(
     scenes: Sequence[Scene], box: GeoBox, mask: Mask, options: Composite
 ) -> tuple[xr.Dataset, xr.DataArray]:
     """Read, mask, composite and describe one tile: the composite and its stack of features."""
-    read = cube.read(scenes, box, BAND_NAMES, masks.masker(mask), engine=options.engine)
+    read = cube.read(
+        scenes, box, BAND_NAMES, masks.masker(mask), engine=options.engine, only_clear=True
+    )
     own = np.ones(read.looks.sizes["time"], "bool")
     image = composite.compose(read.looks, own, options)
     return image, features.stack(image, BAND_NAMES)
@@ -101,7 +103,7 @@ def county(twin: str, workers: int, *, method: str = "geomedian") -> dict[str, A
     Returns
     -------
     dict
-        ``pixels`` of the tiles, ``county_pixels``, ``seen`` share, ``tiles``, ``scenes``.
+        ``pixels`` and ``county_pixels`` of the county, ``seen`` share, ``tiles``, ``scenes``.
     """
     unit = select(load_units(Area()), ground.COUNTY).geometry.iloc[0]
     degrees = _degrees(unit)
@@ -109,36 +111,47 @@ def county(twin: str, workers: int, *, method: str = "geomedian") -> dict[str, A
     scenes = catalog.search(stac, degrees, ground.PERIOD).kept
     tiles = Grid(ground.CRS, 10.0, _TILE_PX).tiles(unit)
     dem = Path(twin) / "layers" / "dem.tif"
-    mask = Mask(dem=dem if dem.is_file() else None)
-    seen, pixels = 0, 0
-    with tempfile.TemporaryDirectory() as folder, tasks.pool(workers, 4.0) as pool:
+    seen, pixels = 0, round(unit.area / 100)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        tasks.pool(Run(workers=workers), Cluster(), Path(folder) / "logs") as pool,
+    ):
+        ask = pieces.CompositeJob(
+            path=Path(folder),
+            key="benchmark",
+            tile=tiles[0],
+            scenes=scenes,
+            period=ground.PERIOD,
+            area=unit,
+            stac=stac,
+            mask=Mask(dem=dem if dem.is_file() else None),
+            options=Composite.model_validate({"method": method}),
+            label="SIMULATED",
+        )
         jobs = [
             tasks.Task(
-                one.id, _made, (scenes, one.geobox, mask, method, Path(folder) / f"{one.id}.zarr")
+                one.id, _made, (replace(ask, tile=one, path=Path(folder) / f"{one.id}.zarr"),)
             )
             for one in tiles
         ]
         for _, outcome in pool.run(jobs, "composite", _silent):
             if isinstance(outcome, Exception):
                 raise outcome
-            seen, pixels = seen + outcome[0], pixels + outcome[1]
+            seen += outcome
     return {
         "pixels": pixels,
-        "county_pixels": round(unit.area / 100),
+        "county_pixels": pixels,
         "seen": seen / pixels,
         "tiles": len(tiles),
         "scenes": len(scenes),
     }
 
 
-def _made(
-    scenes: Sequence[Scene], box: GeoBox, mask: Mask, method: str, path: Path
-) -> tuple[int, int]:
-    """Make and keep one tile; how many of its pixels were seen, and how many there are."""
-    image, stacked = tile(scenes, box, mask, Composite.model_validate({"method": method}))
-    store.write_tile(path, image, "SIMULATED")
-    seen = int(np.isfinite(stacked.isel(feature=0).to_numpy()).sum())
-    return seen, int(box.shape.x * box.shape.y)
+def _made(job: pieces.CompositeJob) -> int:
+    """Make and keep one tile as a run does, and its features; how many pixels were seen."""
+    pieces.composite_tile(job)
+    stacked = features.stack(store.open_tile(job.path).load(), BAND_NAMES)
+    return int(np.isfinite(stacked.isel(feature=0).to_numpy()).sum())
 
 
 def _degrees(area: BaseGeometry) -> BaseGeometry:

@@ -160,6 +160,23 @@ def test_a_scene_that_can_better_nothing_is_not_read(tmp_path):
     assert found.broken == {} and (band(found.looks, "red") == 300).all()
 
 
+@pytest.mark.parametrize("only_clear", [False, True])
+def test_cloud_deep_inside_a_scene_is_not_cleared_by_its_neighbour(tmp_path, only_clear):
+    """Both show one sky; only in the rim of its footprint may the other know better."""
+    shape = (320, 320)
+    first = scene(tmp_path, numbers(300, 3300, shape), id="a", scl=9)
+    second = scene(tmp_path, numbers(900, 900, shape), id="b", scl=4)
+    geobox = GeoBox.from_bbox(
+        (X0, Y0 - 3000, X0 + 3000, Y0), "EPSG:4549", resolution=10, tight=True
+    )
+
+    looks = read([second, first], geobox=geobox, only_clear=only_clear).looks
+
+    clear = looks["clear"].isel(time=0).to_numpy()
+    assert not clear[120:180, 120:180].any()
+    assert clear[20:280, 10:80].all() and clear[20:80, 20:280].all()
+
+
 def test_only_what_may_be_better_is_read_of_a_second_scene(tmp_path):
     """The first is cloudy in the far corner alone; of the second the last rows are cut off."""
     cloud = np.full((110, 110), 4)

@@ -8,12 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from odc.geo.geobox import GeoBox
-from odc.geo.xr import xr_coords
+from odc.geo.geom import Geometry
+from odc.geo.xr import rasterize, xr_coords
 
 from jinhua_rs.cube.fetching import may_meet, require_bands
 from jinhua_rs.cube.opening import Expected, Unusable, reading
 from jinhua_rs.cube.resample import Engine, Target
-from jinhua_rs.cube.sighting import CLEAR, Masker, Ranks, Wanted, sight
+from jinhua_rs.cube.sighting import CLEAR, Before, Masker, Ranks, Wanted, sight
 from jinhua_rs.cube.warp import UNSEEN
 from jinhua_rs.scene import Scene
 
@@ -51,7 +52,8 @@ def read(
     """
     Read scenes onto a grid; the looks of one solar day become one layer.
 
-    Where scenes of a day overlap, the first that sees a pixel clear wins, else the first that
+    Where scenes of a day overlap, the first that holds a pixel deep inside its footprint decides,
+    for all show one sky. In the rims the first that sees a pixel clear wins, else the first that
     sees it in all bands, else in some: the spectrum of a pixel always comes from one scene.
     "First" is by time and id, never by the order of ``scenes``. Days on which nothing of the
     grid is seen make no layer.
@@ -133,20 +135,34 @@ class _DayMaker:
         clear: npt.NDArray[np.bool_],
     ) -> bool:
         """Write the layer of one day; tell whether anything is seen in it."""
-        ranks: Ranks | None = None
+        before = Before.nothing(tuple(self.geobox.shape))
+        begun = False
         for expected in scenes:
-            if ranks is None:
-                ranks = self._sight(expected, layer, None)
-                continue
-            if self.spare is None:
-                self.spare = np.empty_like(layer)
-            others = self._sight(expected, self.spare, ranks)
-            if others is None:
-                continue
-            for own, other in zip(layer, self.spare, strict=True):
-                np.copyto(own, other, where=others > ranks)
-            np.maximum(ranks, others, out=ranks)
-        return ranks is not None and self._finish(ranks, layer, clear)
+            into = self._beside(layer) if begun else layer
+            ranks, readable = self._sight(expected, into, before)
+            if ranks is not None and begun:
+                for own, other in zip(layer, into, strict=True):
+                    np.copyto(own, other, where=ranks > before.ranks)
+            if ranks is not None:
+                np.maximum(before.ranks, ranks, out=before.ranks)
+                begun = True
+            if readable:
+                before.settled[...] |= self._inside(expected)
+        return begun and self._finish(before.ranks, layer, clear)
+
+    def _beside(self, layer: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
+        """Return a layer for the second and further scenes of a day."""
+        if self.spare is None:
+            self.spare = np.empty_like(layer)
+        return self.spare
+
+    def _inside(self, expected: Expected) -> npt.NDArray[np.bool_]:
+        """Tell which pixels of the grid lie deep inside a scene."""
+        interior = Geometry(expected.interior, expected.scene.crs)
+        if interior.is_empty:
+            return np.zeros(self.geobox.shape, np.bool_)
+        inside: npt.NDArray[np.bool_] = rasterize(interior, self.geobox).to_numpy()
+        return inside
 
     def _finish(
         self, ranks: Ranks, layer: npt.NDArray[np.int16], clear: npt.NDArray[np.bool_]
@@ -159,14 +175,15 @@ class _DayMaker:
         return bool(clear.any())
 
     def _sight(
-        self, expected: Expected, layer: npt.NDArray[np.int16], ranks: Ranks | None
-    ) -> Ranks | None:
+        self, expected: Expected, layer: npt.NDArray[np.int16], before: Before
+    ) -> tuple[Ranks | None, bool]:
+        """Read a scene; None where it betters nothing, False where it could not be read."""
         target = self.targets[expected.scene.crs]
         try:
-            return sight(expected, target, self.wanted, layer, ranks)
+            return sight(expected, target, self.wanted, layer, before), True
         except Unusable as asset:
             self.broken[f"{expected.scene.id}/{asset.band}"] = str(asset)
-            return None
+            return None, False
 
 
 def _solar_day(scene: Scene) -> np.datetime64:

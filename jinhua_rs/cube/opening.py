@@ -14,6 +14,7 @@ import shapely
 from pyproj import Transformer
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
+from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.cube.placement import pixel_size
 from jinhua_rs.scene import Asset, Scene
@@ -31,6 +32,9 @@ _LARGEST_BLOCK = 2**27
 _PIXEL_M = 1.0, 1_000.0
 _STRAY = 2_000.0
 """How far valid data may lie beyond the grid that holds them, metres: footprints are simplified."""
+
+_RIM = 1_000.0
+"""Depth of the rim of a footprint in which a scene need not see everything, metres."""
 
 _GONE = re.compile(r"HTTP response code: 4(04|10)|specified key does not exist", re.IGNORECASE)
 
@@ -84,19 +88,22 @@ class Expected:
     """
     What the assets of a scene must agree with.
 
-    ``ground`` is left, bottom, right and top of the scene's footprint in its CRS.
+    ``ground`` is left, bottom, right and top of the scene's footprint in its CRS; ``interior`` is
+    what lies so far inside the footprint that the scene is trusted to show all of it.
     """
 
     scene: Scene
     crs: rasterio.CRS
     ground: tuple[float, float, float, float]
+    interior: BaseGeometry
 
     @classmethod
     def of(cls, scene: Scene) -> Self:
         """Bring the footprint of a scene to its CRS."""
         to_crs = Transformer.from_crs("EPSG:4326", scene.crs, always_xy=True)
         outline = shapely.transform(scene.footprint, to_crs.transform, interleaved=False)
-        return cls(scene, rasterio.CRS.from_user_input(scene.crs), outline.bounds)
+        crs = rasterio.CRS.from_user_input(scene.crs)
+        return cls(scene, crs, outline.bounds, outline.buffer(-_RIM))
 
     def near(self, bounds: tuple[float, float, float, float]) -> bool:
         """Tell whether valid data may lie within bounds in the scene's CRS."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from jinhua_rs.cube.warp import UNSEEN
 from jinhua_rs.errors import ContractError
 from jinhua_rs.scene import BANDS, Scene
 
-__all__ = ["CLEAR", "PARTLY", "SEEN", "Masker", "Ranks", "Wanted", "sight"]
+__all__ = ["CLEAR", "PARTLY", "SEEN", "Before", "Masker", "Ranks", "Wanted", "sight"]
 
 PARTLY, SEEN, CLEAR = 1, 2, 3
 """How well a scene shows a pixel: in some bands, in all, in all and clear. 0 is not at all."""
@@ -77,12 +77,35 @@ class Wanted:
     only_clear: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """
+    What other scenes of a day show of the pixels of a grid.
+
+    Attributes
+    ----------
+    ranks : ndarray, uint8, dims (y, x)
+        How well, 0-3.
+    settled : ndarray, bool, dims (y, x)
+        Deep inside another scene. All scenes of a day are of one pass and show one sky: what one
+        of them calls cloud must not come back as clear from its neighbour.
+    """
+
+    ranks: Ranks
+    settled: npt.NDArray[np.bool_]
+
+    @classmethod
+    def nothing(cls, shape: tuple[int, ...]) -> Self:
+        """Return what is known before the first scene."""
+        return cls(np.zeros(shape, np.uint8), np.zeros(shape, np.bool_))
+
+
 def sight(
     expected: Expected,
     target: Target,
     wanted: Wanted,
     layer: npt.NDArray[np.int16],
-    ranks: Ranks | None,
+    before: Before | None,
 ) -> Ranks | None:
     """
     Read one scene onto the grid and rank its pixels.
@@ -97,9 +120,9 @@ def sight(
         What is read.
     layer : ndarray, int16, dims (band, y, x)
         Written: reflectance * 10000, -32768 = not seen.
-    ranks : ndarray, uint8, dims (y, x), or None
-        How well the pixels are shown by other scenes of the day already. Only the rectangle of
-        pixels that this scene may show better is read.
+    before : Before, optional
+        What other scenes of the day show already. Only the rectangle of pixels that this scene
+        may show better is read.
 
     Returns
     -------
@@ -112,11 +135,14 @@ def sight(
     Unusable
         If an asset cannot be read; ``layer`` is then of no use.
     """
+    before = before or Before.nothing(tuple(target.geobox.shape))
+    if before.settled.all():
+        return None
     clear = _clear(expected, target, wanted.masker)
-    before = np.zeros(clear.shape, np.uint8) if ranks is None else ranks
-    gain = clear & (before < CLEAR)
+    gain = clear & (before.ranks < CLEAR)
     if not wanted.only_clear:
-        gain |= before < SEEN
+        gain |= before.ranks < SEEN
+    gain &= ~before.settled
     if not gain.any():
         return None
     rows, columns = _extent(gain, axis=1), _extent(gain, axis=0)
@@ -127,6 +153,7 @@ def sight(
     for band, out in zip(wanted.bands, part, strict=True):
         _reflectance(expected, band, target, out)
     # Numbers below all others mean unseen: the extremes over the bands say all or none.
+    clear &= ~before.settled
     seen = layer.min(axis=0) != UNSEEN
     found = (layer.max(axis=0) != UNSEEN).view(np.uint8)
     ranked: Ranks = found + seen + (seen & clear)

@@ -80,7 +80,8 @@ def _needed(
         plain(expected, band, target, out)
 
     with mock.patch.object(sighting, _ONE_BAND, noted):
-        return cube.read(scenes, box, BAND_NAMES, masks.masker(ours.COMPARED)).looks, used
+        masker = masks.masker(ours.COMPARED)
+        return cube.read(scenes, box, BAND_NAMES, masker, only_clear=True).looks, used
 
 
 def _decoded(href: str, place: Placement) -> resample.Patch:

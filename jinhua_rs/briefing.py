@@ -16,6 +16,7 @@ from jinhua_rs.ledger import Ledger
 from jinhua_rs.period import ZONE, Period
 from jinhua_rs.planning import CERTIFICATE, Plan
 from jinhua_rs.report import Fact, Gate, ReportData, SceneCheck, SceneSummary, TargetLine, Unit
+from jinhua_rs.scene import SceneDecision
 
 __all__ = ["Numbers", "brief", "headline"]
 
@@ -61,7 +62,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         baseline_rows=report.records(schema.rows(numbers.before)),
         change_rows=report.records(schema.rows(numbers.changes)),
         scenes=SceneSummary.of(
-            plan.inventory.decisions, catalog.REASONS, source=plan.inventory.profile, failed=failed
+            _of_period(plan), catalog.REASONS, source=plan.inventory.profile, failed=failed
         ),
         gates=_gates(plan, numbers.rows, card, failed),
         targets=tuple(
@@ -70,11 +71,20 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         ),
         model=_model_facts(card),
         accuracy=_accuracy_facts(card),
-        certificate=() if written is None else _certificate_facts(written, numbers.widened),
+        certificate=_certificate_facts(written, numbers.widened),
         checks=() if written is None else _checks(plan, written),
         version=__version__,
         credits=_credits(plan),
     )
+
+
+def _of_period(plan: Plan) -> list[SceneDecision]:
+    """Decisions on what was acquired in the period; those on the days around it are no part."""
+    return [
+        one
+        for one in plan.inventory.decisions
+        if one.scene is None or plan.period.contains(one.scene.acquired)
+    ]
 
 
 def _failed(plan: Plan) -> int:
@@ -185,7 +195,13 @@ def _certificate(plan: Plan) -> Certificate | None:
     return Certificate.from_json((plan.folder / CERTIFICATE).read_text(encoding="utf-8"))
 
 
-def _certificate_facts(written: Certificate, widened: float) -> tuple[Fact, ...]:
+def _certificate_facts(written: Certificate | None, widened: float) -> tuple[Fact, ...]:
+    share = f"{widened:.1%}"
+    window = Fact(
+        Words("借用前后观测的像元占比", "Pixels of a widened window"), Words(share, share)
+    )
+    if written is None:
+        return (window,)
     found = written.summary
     shift, step = (
         _number(found.largest_shift, "{:.2f} px"),
@@ -197,9 +213,11 @@ def _certificate_facts(written: Certificate, widened: float) -> tuple[Fact, ...]
         ("停用的影像", "Scenes set aside", f"{found.n_set_aside}"),
         ("采用影像的最大位移", "Largest shift among the used", shift),
         ("相邻图幅同日最大阶差", "Largest step between tiles of one day", step),
-        ("放宽时窗的像元占比", "Pixels of a widened window", f"{widened:.1%}"),
     )
-    return tuple(Fact(Words(zh, en), Words(text, text)) for zh, en, text in told)
+    facts = [Fact(Words(zh, en), Words(text, text)) for zh, en, text in told]
+    if found.remark:
+        facts.append(Fact(Words("注意", "Mind"), Words(found.remark_zh, found.remark)))
+    return (*facts, window)
 
 
 def _checks(plan: Plan, written: Certificate) -> tuple[SceneCheck, ...]:

@@ -57,13 +57,17 @@ def carry_out(
 def _raise(plan: Plan, stage: str, failed: dict[str, Exception], total: int) -> None:
     """Raise what ended the first failed task; a trouble of the house stands as it is."""
     tile, first = next(iter(failed.items()))
+    more = more_zh = ""
+    if any(one.id == tile for one in plan.tiles):
+        asked = f"jinhua-rs explain {plan.period} {tile}" + (
+            f" --county {plan.unit}" if plan.unit else ""
+        )
+        more, more_zh = f"; `{asked}` tells more", f"；详情见 {asked}"
     if isinstance(first, JinhuaError) and len(failed) == total:
         raise first
     raise PartialError(
-        f"{len(failed)} of {total} tiles failed in {plan.period} {stage}, "
-        f"first {tile}: {reason_of(first)}; what is finished is kept, run again; "
-        f"`jinhua-rs explain {plan.period} {tile}` tells more",
+        f"{len(failed)} of {total} pieces failed in {plan.period} {stage}, "
+        f"first {tile}: {reason_of(first)}; what is finished is kept, run again{more}",
         zh=f"{plan.period} {stage}：{total} 块中有 {len(failed)} 块失败，"
-        f"首个为 {tile}（{reason_of(first)}）；已完成部分保留，请重新运行；"
-        f"详情见 jinhua-rs explain {plan.period} {tile}",
+        f"首个为 {tile}（{reason_of(first)}）；已完成部分保留，请重新运行{more_zh}",
     ) from first

@@ -22,6 +22,7 @@ from jinhua_rs.settings import Settings
 __all__ = [
     "CERTIFICATE",
     "PUBLISHED",
+    "VOUCHED",
     "Cost",
     "Plan",
     "baseline_of",
@@ -32,6 +33,7 @@ __all__ = [
     "make_plan",
     "period_folder",
     "save_inventory",
+    "save_vouched",
     "sibling",
     "training_period",
     "unit_code",
@@ -40,6 +42,8 @@ __all__ = [
 
 CERTIFICATE = "certificate.json"
 """File of a period's certificate, in its folder and in its publication."""
+VOUCHED = "vouched.json"
+"""The inventory once its scenes were looked at: ghosts and what was set aside are told there."""
 PUBLISHED = "published"
 """Folder of a period's publication, inside the period's folder."""
 
@@ -134,7 +138,8 @@ class Plan:
                 "code": __version__,
                 "period": str(self.period),
                 "units": sorted(
-                    (str(code), shape.wkt) for code, shape in self.units.geometry.items()
+                    (str(code), unit["level"], unit["name_zh"], unit["name_en"], unit.geometry.wkt)
+                    for code, unit in self.units.iterrows()
                 ),
                 "scenes": [scene.facts for scene in self.scenes],
                 "layers": [self._digests[path] for path in layers],
@@ -163,6 +168,19 @@ class Plan:
     def label(self) -> str:
         """Mark that every product of simulated data carries; empty otherwise."""
         return "SIMULATED 模拟数据" if self.simulated else ""
+
+    @property
+    def told_settings(self) -> Mapping[str, object]:
+        """Everything that was set and changes what a period says, layers by their digest."""
+        options = self.settings.model_dump(mode="json")
+        digest = self._digests
+        settings = self.settings
+        return {name: options[name] for name in self.decisive} | {
+            "area": options["area"] | {"units": None},
+            "mask": options["mask"] | {"dem": digest[settings.mask.dem]},
+            "model": options["model"]
+            | {"file": digest[settings.model.file], "samples": digest[settings.model.samples]},
+        }
 
     @property
     def decisive(self) -> tuple[str, ...]:
@@ -229,6 +247,12 @@ def sibling(plan: Plan, period: Period) -> Plan:
     if period == plan.period:
         return plan
     return make_plan(period, plan.settings, county=plan.unit)
+
+
+def save_vouched(plan: Plan) -> None:
+    """Keep what became of the inventory once the scenes were looked at, for whoever asks why."""
+    with store.whole(plan.folder / VOUCHED) as part:
+        part.write_text(plan.inventory.to_json(), encoding="utf-8")
 
 
 def save_inventory(plan: Plan) -> None:

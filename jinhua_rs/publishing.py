@@ -91,10 +91,18 @@ def publish(
 
 
 def _run_id(products: Products, baseline: Products | None) -> str:
-    """Hash of all inputs: those of the period, of its baseline, and the model."""
+    """Hash of all inputs, and of the tiles that came of them: a healed scene makes other tiles."""
     card = store.digest(products.model / "card.json")
-    before = baseline.plan.run_id if baseline else None
-    return fingerprint([products.plan.run_id, before, card, products.plan.label])
+    made = [[one.plan.run_id, _digests(one)] for one in (products, baseline) if one is not None]
+    return fingerprint([made, card, products.plan.label])
+
+
+def _digests(products: Products) -> dict[str, dict[str, str]]:
+    """Digest of every tile, by product and tile."""
+    return {
+        product: {tile: str(store.read_facts(path)["sha256"]) for tile, path in tiles.items()}
+        for product, tiles in products.tiles.items()
+    }
 
 
 def _stands(target: Path, run_id: str) -> bool:
@@ -222,11 +230,8 @@ def _receipt(products: Products, baseline: Products | None, run_id: str) -> dict
         "unit": plan.unit,
         "units": sorted(map(str, plan.units.index)),
         "scenes": len(plan.inventory.kept),
-        "tiles": {
-            product: {tile: store.read_facts(path)["sha256"] for tile, path in tiles.items()}
-            for product, tiles in products.tiles.items()
-        },
-        "settings": plan.settings.model_dump(mode="json", include=set(plan.decisive)),
+        "tiles": _digests(products),
+        "settings": plan.told_settings,
         "software": {"jinhua-rs": __version__} | {name: version(name) for name in names},
         "label": plan.label,
     }

@@ -1,6 +1,6 @@
 """The recipe of a period: the one place where stages meet. Read it from top to bottom."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -9,16 +9,15 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs import __version__, features, landcover, pieces, planning, publishing, store
+from jinhua_rs import __version__, features, landcover, masks, pieces, planning, publishing, store
 from jinhua_rs.crew import carry_out, ledger_of
 from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.grid import Tile
 from jinhua_rs.ledger import Entry
 from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
-from jinhua_rs.settings import Settings
 from jinhua_rs.tasks import Pool, Progress, Task, pool
-from jinhua_rs.vouching import gate_failed, vouch
+from jinhua_rs.vouching import header_id, told, vouch
 
 __all__ = ["quiet", "run"]
 
@@ -51,7 +50,7 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
     LockedError
         Another run works on one of the periods.
     """
-    _require_layers(plan.settings)
+    _require_layers(plan)
     baseline = planning.baseline_of(plan)
     training = planning.training_period(plan)
     plans = {p: planning.sibling(plan, p) for p in {training, plan.period, baseline or training}}
@@ -96,24 +95,28 @@ def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> tuple[Plan,
     plan.inventory.require()
     store.sweep(plan.folder)
     planning.save_inventory(plan)
-    plan, unsound = vouch(plan, workers, progress)
+    vouched = vouch(plan, workers, progress)
+    plan = vouched.plan
     tasks = [
-        Task(tile.id, pieces.composite_tile, (_job(plan, tile, unsound),)) for tile in plan.tiles
+        Task(tile.id, pieces.composite_tile, (_job(plan, tile, vouched.unsound),))
+        for tile in plan.tiles
     ]
     made = {one.tile: one for one in carry_out(plan, "composite", tasks, workers, progress)}
     again = [task for task in tasks if made[task.id].broken]
     if again:  # what broke in passing is whole by now; what is still broken stays out
         made |= {one.tile: one for one in carry_out(plan, "again", again, workers, progress)}
-    broken = {asset: why for piece in made.values() for asset, why in piece.broken.items()}
-    failed = unsound | {asset.split("/")[0]: why for asset, why in broken.items()}
-    ledger_of(plan).note(*_account(plan, failed, broken))
-    gate_failed(plan, len(failed.keys() & {s.id for s in plan.inventory.kept}), *failed.values())
+    broken = {scene: dict(wrong) for scene, wrong in vouched.unsound.items()}
+    for asset, why in (item for piece in made.values() for item in piece.broken.items()):
+        scene, band = asset.split("/")
+        broken.setdefault(scene, {})[band] = why
+    ledger_of(plan).note(*_account(plan, broken))
+    vouched.require_readable({scene: told(wrong) for scene, wrong in broken.items()})
     if not any(piece.clear_pixels for piece in made.values()):
         raise _all_cloudy(plan)
     return plan, {task.id: task.arguments[0].path for task in tasks}
 
 
-def _job(plan: Plan, tile: Tile, unsound: Mapping[str, str]) -> pieces.CompositeJob:
+def _job(plan: Plan, tile: Tile, unsound: Collection[str]) -> pieces.CompositeJob:
     settings = plan.settings
     return pieces.CompositeJob(
         path=plan.folder / "tiles" / "composite" / f"{tile.id}.zarr",
@@ -129,18 +132,27 @@ def _job(plan: Plan, tile: Tile, unsound: Mapping[str, str]) -> pieces.Composite
     )
 
 
-def _account(plan: Plan, failed: Mapping[str, str], broken: Mapping[str, str]) -> Iterator[Entry]:
-    """Say of every scene found, and of every asset wanted, whether it was used, and why not."""
-    bands = (*plan.settings.composite.bands, "scl")
+def _account(plan: Plan, broken: Mapping[str, Mapping[str, str]]) -> Iterator[Entry]:
+    """
+    Say of every scene found, and of every asset wanted, what became of it, and why.
+
+    The headers of a scene that broke are looked at again in the next run.
+    """
+    bands = plan.settings.composite.bands
     for item in plan.inventory.dropped:
         yield Entry("scene", item.id, "dropped", item.reason)
+        for band in (*bands, "scl") if item.scene else ():
+            yield Entry("asset", f"{item.id}/{band}", "dropped", item.reason)
+    own = {scene.id for scene in plan.inventory.kept}
     for scene in plan.scenes:
-        lost = failed.get(scene.id, "")
-        yield Entry("scene", scene.id, "failed" if lost else "used", lost)
-        for band in bands:
-            asset = f"{scene.id}/{band}"
-            state = "failed" if asset in broken else "dropped" if lost else "used"
-            yield Entry("asset", asset, state, broken.get(asset, lost))
+        wrong = broken.get(scene.id, {})
+        used = "used" if scene.id in own else "spare"
+        yield Entry("scene", scene.id, "failed" if wrong else used, told(wrong))
+        for band in (*bands, "scl"):
+            state = "failed" if band in wrong else "dropped" if wrong else used
+            yield Entry("asset", f"{scene.id}/{band}", state, wrong.get(band, told(wrong)))
+        if wrong:
+            yield Entry("header", header_id(scene, bands), "unsound", told(wrong))
 
 
 def _all_cloudy(plan: Plan) -> NoDataError:
@@ -160,13 +172,14 @@ def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
         return options.file
     if options.samples is None:
         raise _no_model()
+    samples = store.digest(options.samples)
     shared = planning.period_folder(plan.settings, plan.period) / "model"
-    if plan.unit is not None and (shared / "card.json").is_file():
+    if plan.unit is not None and _trained_on(shared, samples):
         return shared  # a county is mapped by the model of the city, so that both agree on it
     folder = plan.folder / "model"
     inputs = [store.read_facts(path)["sha256"] for path in ground.values()]
     choices = options.model_dump(exclude={"samples", "file"})
-    key = fingerprint([__version__, plan.label, inputs, store.digest(options.samples), choices])
+    key = fingerprint([__version__, plan.label, inputs, samples, choices])
     if store.is_sealed(folder, key):
         return folder
     bands = plan.settings.composite.bands
@@ -191,8 +204,15 @@ def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
         ),
     )
     trained.save(folder)
-    store.seal(folder, key)
+    store.seal(folder, key, {"samples": samples})
     return folder
+
+
+def _trained_on(folder: Path, samples: str) -> bool:
+    """Tell whether a model of these samples is there."""
+    if not (folder / "card.json").is_file():
+        return False
+    return store.read_facts(folder).get("samples") == samples
 
 
 def name_the_land(
@@ -242,14 +262,38 @@ def _no_model() -> ConfigError:
     )
 
 
-def _require_layers(settings: Settings) -> None:
-    """Look at the layers before hours are spent on pixels."""
-    model, reference = settings.model, settings.reference
+def _require_layers(plan: Plan) -> None:
+    """Look at the layers and at what they ask for before hours are spent on pixels."""
+    settings = plan.settings
+    model, reference, bands = settings.model, settings.reference, settings.composite.bands
+    _require_bands(bands, masks.masker(settings.mask).bands, "[mask] source")
+    if settings.mask.dem is not None and not settings.mask.dem.is_file():
+        raise ConfigError(
+            f"there is no elevation file {settings.mask.dem}; mend [mask] dem, or leave it empty",
+            zh=f"没有高程文件 {settings.mask.dem}；请修改 [mask] dem，或留空",
+        )
     if model.file is not None:
-        landcover.Model.load(model.file)
+        card = landcover.Model.load(model.file).card
+        _require_bands(features.names(bands), card.feature_names, "[model] file")
+        if card.simulated and not plan.simulated:
+            raise ConfigError(
+                f"model {card.name} was trained on simulated data and must not name real ground; "
+                "set [model] file to another model, or [model] samples",
+                zh=f"模型 {card.name} 由模拟数据训练，不得用于真实影像；"
+                "请更换 [model] file，或设置 [model] samples",
+            )
     elif model.samples is not None:
         read_points(model.samples, settings.area.crs, any_of=("class", "canopy"))
     else:
         raise _no_model()
     if reference.file is not None:
         read_points(reference.file, settings.area.crs, any_of=("canopy",))
+
+
+def _require_bands(there: Collection[str], wanted: Collection[str], by: str) -> None:
+    missing = sorted(set(wanted) - set(there) - {"scl"})
+    if missing:
+        raise ConfigError(
+            f"{by} needs {', '.join(missing)}, which [composite] bands do not give; add the bands",
+            zh=f"{by} 需要 {'、'.join(missing)}，而 [composite] bands 未提供；请补充波段",
+        )

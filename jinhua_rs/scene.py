@@ -115,7 +115,8 @@ class Scene:
     def facts(self) -> tuple[object, ...]:
         """Everything about the scene that its pixels in a product depend on, as JSON holds it."""
         sums = sorted((band, asset.checksum or "") for band, asset in self.assets.items())
-        return self.id, self.offset, self.scale, self.baseline, self.sun, sums
+        place = self.acquired.isoformat(), self.crs, self.footprint.wkt
+        return self.id, self.offset, self.scale, self.baseline, self.sun, *place, sums
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
     folder = planning.period_folder(settings, period, unit)
     if not (folder / "scenes.json").is_file():
         return State(str(period), str(folder), "new", 0, {}, {}, ())
-    plan = planning.make_plan(period, settings, county=county)
+    units = regions.load_units(settings.area)
+    units = units if unit is None else regions.select(units, unit)
+    tiles = settings.grid.tiles(regions.outline(units))
     ledger = Ledger(folder / "ledger.jsonl")
     failures = tuple(
         f"{entry.kind} {entry.id}: {entry.reason}"
@@ -60,16 +62,14 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
         if entry.state == "failed"
     )
     finished = {
-        stage: sum(
-            (folder / "tiles" / stage / f"{tile.id}.zarr.json").is_file() for tile in plan.tiles
-        )
+        stage: sum((folder / "tiles" / stage / f"{tile.id}.zarr.json").is_file() for tile in tiles)
         for stage in STAGES
     }
     return State(
         period=str(period),
         folder=str(folder),
         state="published" if (folder / planning.PUBLISHED / store.SUMS).is_file() else "begun",
-        tiles=len(plan.tiles),
+        tiles=len(tiles),
         finished=finished,
         scenes=dict(ledger.counts("scene")),
         failures=failures,

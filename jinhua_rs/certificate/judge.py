@@ -55,9 +55,10 @@ def judge(
     faults = {one.id: _faults(one, ordered, options) for one in ordered}
     gaps = {one.id: _gaps(one) for one in ordered}
     judged = tuple(_judged(step, options) for step in steps)
-    for step in judged:
-        if step.too_large:
-            _blame(step, faults, gaps)
+    large = [step for step in judged if step.too_large]
+    # First the steps that have one suspect alone: whom these convict explains others.
+    for step in sorted(large, key=lambda one: _suspects(one, gaps)):
+        _blame(step, faults, gaps)
     verdicts = tuple(_verdict(one, faults[one.id], gaps[one.id]) for one in ordered)
     return Certificate(summary=_summary(verdicts, judged), scenes=verdicts, steps=judged)
 
@@ -148,6 +149,10 @@ def _judged(step: Step, options: Options) -> StepVerdict:
     )
 
 
+def _suspects(step: StepVerdict, gaps: Mapping[str, list[Note]]) -> int:
+    return sum(bool(gaps.get(side)) for side in (step.first, step.second))
+
+
 def _blame(
     step: StepVerdict, faults: Mapping[str, list[Note]], gaps: Mapping[str, list[Note]]
 ) -> None:
@@ -210,6 +215,16 @@ def _summary(scenes: Sequence[SceneVerdict], steps: Sequence[StepVerdict]) -> Su
         if size is not None
     ]
     remark = remark_zh = ""
+    doubted = sum("offset-unsettled" in one.codes for one in scenes)
+    if doubted > _MOST * len(scenes):
+        remark = (
+            f"the pixels of {doubted} of {len(scenes)} scenes look as if they carried another "
+            "offset than their items say, or much haze; look at them before you trust the period"
+        )
+        remark_zh = (
+            f"{len(scenes)} 景中有 {doubted} 景的像元疑似带有与元数据不同的偏移量（或霾重），"
+            "请人工核查后再采信本期结果"
+        )
     if scenes and len(aside) > _MOST * len(scenes):
         remark = (
             f"{len(aside)} of {len(scenes)} scenes contradict their items: "

@@ -135,10 +135,12 @@ def contradiction(
     neighbours : sequence of (OffsetEvidence, int)
         Scenes of the tile whose pixels confirm what their item says, with that offset.
     """
-    if evidence.measured == said:
+    if evidence.measured == said and not evidence.doubtful:
         return None
     dark, bright = _jumps(evidence, said, neighbours)
     jump = _jump(dark, bright)
+    if evidence.measured == said:
+        return jump
     if evidence.measured == 0:
         return _twice(evidence, said, said_because)
     refuted = any(abs(one) < _BRIGHT_JUMP for one in bright)

@@ -25,7 +25,8 @@ _VIEW_SIDE = 700
 """The coarse view has at most so many pixels along a side: 160 m for a whole MGRS tile."""
 _VIEW_BANDS = (("blue",), ("red",), ("nir", "nir08"), ("swir22", "swir16"))
 """Bands of the coarse view; of each group the first that the scene has."""
-_TROUBLE = (RasterioError, OSError)
+TROUBLE = (RasterioError, OSError, KeyError)
+"""What reading may end in; KeyError: an asset that must not be opened is gone from its scene."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -111,7 +112,7 @@ def sample_scene(scene: Scene, places: Places | None) -> SceneSample:
             view = _view(scene)
             if places is not None and places.crs == scene.crs:
                 chips = _chips(scene, places)
-    except _TROUBLE as error:
+    except TROUBLE as error:
         return SceneSample(view, (), _unread(error))
     return SceneSample(view, chips, None)
 
@@ -165,7 +166,13 @@ def _view(scene: Scene) -> View:
         shape = _coarse(source.shape)
     layers = {name: _whole(scene.assets[name], shape) for name in (*wanted, "scl")}
     scl = layers.pop("scl").astype("uint8")
-    return View({name: layer.astype("uint16") for name, layer in layers.items()}, scl)
+    return View({name: _numbers(layer) for name, layer in layers.items()}, scl)
+
+
+def _numbers(layer: npt.NDArray[np.generic]) -> npt.NDArray[np.uint16]:
+    """Digital numbers without sign: what is below 0 in a file is not seen."""
+    numbers: npt.NDArray[np.uint16] = np.maximum(layer, 0).astype("uint16")
+    return numbers
 
 
 def _coarse(shape: tuple[int, int]) -> tuple[int, int]:
@@ -217,7 +224,7 @@ def _chip(
     )
     scl = classes.read(1, window=within, out_shape=(size, size), resampling=Resampling.nearest)
     clear = np.isin(scl, CLEAR_CLASSES) & (values > 0)
-    return Chip(values.astype("uint16"), clear, (row - exact[0], column - exact[1]))
+    return Chip(_numbers(values), clear, (row - exact[0], column - exact[1]))
 
 
 def _warped(
@@ -238,8 +245,7 @@ def _warped(
             nodata=0,
         ) as warped,
     ):
-        values: npt.NDArray[np.uint16] = warped.read(1).astype("uint16")
-    return values
+        return _numbers(warped.read(1))
 
 
 def _unread(error: Exception) -> Note:

@@ -11,12 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from pyproj import Transformer
-from rasterio.errors import RasterioError
 
 from jinhua_rs.certificate.notes import Note
 from jinhua_rs.certificate.places import CHIP_BANDS, Places, choose_within, in_crs
 from jinhua_rs.certificate.registration import UNMEASURED, Shift, chip_shift, tile_shift
-from jinhua_rs.certificate.sample import warped_chip
+from jinhua_rs.certificate.sample import TROUBLE, warped_chip
 from jinhua_rs.scene import Asset, Scene
 
 __all__ = ["Step", "measure_step", "misplaced", "pairs", "solar_day"]
@@ -141,7 +140,7 @@ def measure_step(first: Scene, second: Scene) -> Step:
             for band in _STEP_BANDS
             if _has(first, second, band)
         }
-    except (RasterioError, OSError) as error:
+    except TROUBLE as error:
         text = " ".join(str(error).split())
         return _unmeasured(first, second, "unread", f"cannot be read: {text}", f"无法读取：{text}")
     steps = {band: _median_step(found, first, second) for band, found in looks.items()}

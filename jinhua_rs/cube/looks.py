@@ -52,9 +52,9 @@ def read(
     """
     Read scenes onto a grid; the looks of one solar day become one layer.
 
-    Where scenes of a day overlap, the first that holds a pixel deep inside its footprint decides,
-    for all show one sky. In the rims the first that sees a pixel clear wins, else the first that
-    sees it in all bands, else in some: the spectrum of a pixel always comes from one scene.
+    Where scenes of a day overlap, the first that has data for a pixel deep inside its footprint
+    decides, for all show one sky. In the rims the first that sees a pixel clear wins, else the
+    first that sees it in all bands, else in some: a pixel's spectrum always comes from one scene.
     "First" is by time and id, never by the order of ``scenes``. Days on which nothing of the
     grid is seen make no layer.
 
@@ -139,15 +139,15 @@ class _DayMaker:
         begun = False
         for expected in scenes:
             into = self._beside(layer) if begun else layer
-            ranks, readable = self._sight(expected, into, before)
+            ranks, held = self._sight(expected, into, before)
             if ranks is not None and begun:
                 for own, other in zip(layer, into, strict=True):
                     np.copyto(own, other, where=ranks > before.ranks)
             if ranks is not None:
                 np.maximum(before.ranks, ranks, out=before.ranks)
                 begun = True
-            if readable:
-                before.settled[...] |= self._inside(expected)
+            if held is not None and expected is not scenes[-1]:
+                before.settled[...] |= held & self._inside(expected)
         return begun and self._finish(before.ranks, layer, clear)
 
     def _beside(self, layer: npt.NDArray[np.int16]) -> npt.NDArray[np.int16]:
@@ -176,14 +176,14 @@ class _DayMaker:
 
     def _sight(
         self, expected: Expected, layer: npt.NDArray[np.int16], before: Before
-    ) -> tuple[Ranks | None, bool]:
-        """Read a scene; None where it betters nothing, False where it could not be read."""
+    ) -> tuple[Ranks | None, npt.NDArray[np.bool_] | None]:
+        """Read a scene: no ranks where it betters nothing; nothing where it cannot be read."""
         target = self.targets[expected.scene.crs]
         try:
-            return sight(expected, target, self.wanted, layer, before), True
+            return sight(expected, target, self.wanted, layer, before)
         except Unusable as asset:
             self.broken[f"{expected.scene.id}/{asset.band}"] = str(asset)
-            return None, False
+            return None, None
 
 
 def _solar_day(scene: Scene) -> np.datetime64:

@@ -165,6 +165,8 @@ def _check_file(path: Path, asset: Asset, driver: str, band: str) -> None:
 def _faults(source: DatasetReader, asset: Asset, expected: Expected) -> Iterator[str]:
     """Say, one after another, what in the header cannot be true."""
     yield from _odd_pixels(source)
+    if asset is expected.scene.assets.get("scl") and source.dtypes[0] != "uint8":
+        yield f"holds {source.dtypes[0]}, scene classes are uint8"
     if source.crs != expected.crs:
         yield f"CRS is {source.crs}, the item says {expected.scene.crs}"
     if asset.shape and source.shape != asset.shape:

@@ -87,8 +87,8 @@ class Before:
     ranks : ndarray, uint8, dims (y, x)
         How well, 0-3.
     settled : ndarray, bool, dims (y, x)
-        Deep inside another scene. All scenes of a day are of one pass and show one sky: what one
-        of them calls cloud must not come back as clear from its neighbour.
+        Deep inside another scene, which has data there. All scenes of a day are of one pass and
+        show one sky: what one of them calls cloud must not come back as clear from its neighbour.
     """
 
     ranks: Ranks
@@ -106,7 +106,7 @@ def sight(
     wanted: Wanted,
     layer: npt.NDArray[np.int16],
     before: Before | None,
-) -> Ranks | None:
+) -> tuple[Ranks | None, npt.NDArray[np.bool_]]:
     """
     Read one scene onto the grid and rank its pixels.
 
@@ -126,9 +126,11 @@ def sight(
 
     Returns
     -------
-    ndarray, uint8, dims (y, x), or None
+    ranks : ndarray, uint8, dims (y, x), or None
         0 not seen, 1 in some bands, 2 in all, 3 in all and clear. None where the scene can
         better nothing; no band but those of the mask is then read.
+    held : ndarray, bool, dims (y, x)
+        Where the scene has data: the first band of the mask is not 0.
 
     Raises
     ------
@@ -137,14 +139,14 @@ def sight(
     """
     before = before or Before.nothing(tuple(target.geobox.shape))
     if before.settled.all():
-        return None
-    clear = _clear(expected, target, wanted.masker)
+        return None, before.settled
+    clear, held = _clear(expected, target, wanted.masker)
     gain = clear & (before.ranks < CLEAR)
     if not wanted.only_clear:
         gain |= before.ranks < SEEN
     gain &= ~before.settled
     if not gain.any():
-        return None
+        return None, held
     rows, columns = _extent(gain, axis=1), _extent(gain, axis=0)
     part = layer[:, rows, columns]
     if part.shape != layer.shape:
@@ -153,11 +155,11 @@ def sight(
     for band, out in zip(wanted.bands, part, strict=True):
         _reflectance(expected, band, target, out)
     # Numbers below all others mean unseen: the extremes over the bands say all or none.
-    clear &= ~before.settled
     seen = layer.min(axis=0) != UNSEEN
     found = (layer.max(axis=0) != UNSEEN).view(np.uint8)
     ranked: Ranks = found + seen + (seen & clear)
-    return ranked
+    ranked[before.settled] = 0
+    return ranked, held
 
 
 def _extent(hits: npt.NDArray[np.bool_], axis: int) -> slice:
@@ -174,12 +176,14 @@ def _reflectance(expected: Expected, band: str, target: Target, out: npt.NDArray
         write_reflectance(patch, expected.scene, target, out)
 
 
-def _clear(expected: Expected, target: Target, masker: Masker) -> npt.NDArray[np.bool_]:
-    """Let the masker judge native pixels, and bring its answer onto the grid."""
-    clear = np.zeros(target.geobox.shape, np.bool_)
+def _clear(
+    expected: Expected, target: Target, masker: Masker
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Let the masker judge native pixels; bring its answer, and where data are, onto the grid."""
+    clear, held = np.zeros((2, *target.geobox.shape), np.bool_)
     first = fetch(expected, masker.bands[0], target.placement, masker.rim_m)
     if first is None:
-        return clear
+        return clear, held
     native = GeoBox(
         (first.pixels.shape[0] - 2, first.pixels.shape[1] - 2), first.inner, expected.scene.crs
     )
@@ -195,7 +199,8 @@ def _clear(expected: Expected, target: Target, masker: Masker) -> npt.NDArray[np
             zh=f"云掩膜返回 {answer.dtype} {answer.shape}，应为 {tuple(native.shape)} 的布尔数组",
         )
     write_classes(Patch.around(answer, first.inner), target, clear)
-    return clear
+    write_classes(Patch(first.pixels != 0, first.transform), target, held)
+    return clear, held
 
 
 def _native(expected: Expected, band: str, there: Target, patch: Patch | None) -> npt.NDArray[Any]:

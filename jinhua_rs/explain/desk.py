@@ -132,7 +132,9 @@ def open_desk(period: Period, settings: Settings, county: str | None) -> Desk:
             f"{period} was never planned in {folder}; run `jinhua-rs plan {period}` first",
             zh=f"{folder} 中没有 {period} 的记录；请先执行 jinhua-rs plan {period}",
         )
-    inventory = catalog.Inventory.from_json(snapshot.read_text(encoding="utf-8"))
+    vouched = folder / planning.VOUCHED
+    told = vouched if vouched.is_file() else snapshot
+    inventory = catalog.Inventory.from_json(told.read_text(encoding="utf-8"))
     return Desk(Plan(period, settings, units, unit, inventory))
 
 

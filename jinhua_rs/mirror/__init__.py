@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from jinhua_rs import catalog, store
 from jinhua_rs.catalog.static import catalogue_file
+from jinhua_rs.catalog.wire import MissingError
 from jinhua_rs.errors import ConfigError, JinhuaError, PartialError
 from jinhua_rs.mirror.assets import Want, fetch, recheck, wants
 from jinhua_rs.mirror.book import book_of, enter, tell
@@ -76,20 +77,36 @@ def mirror(
     """
     inventory.require()
     folder = folder.resolve()
-    scenes = (*inventory.kept, *inventory.spare)
-    _require_place(folder, stac, scenes)
+    _require_place(folder, stac, (*inventory.kept, *inventory.spare))
     with store.locked(folder):
         store.sweep(folder)
-        wanted = [want for scene in scenes for want in wants(scene, bands, folder)]
-        missing = [want for want in wanted if not want.stands()]
-        _require_room(folder, missing)
-        failed = fetch(missing, stac, folder, workers, progress)
+        fetched = 0
+        while True:
+            scenes = (*inventory.kept, *inventory.spare)
+            wanted = [want for scene in scenes for want in wants(scene, bands, folder)]
+            missing = [want for want in wanted if not want.stands()]
+            _require_room(folder, missing)
+            failed = fetch(missing, stac, folder, workers, progress)
+            fetched += len(missing) - len(failed)
+            ghosts = _ghosts(failed, wanted)
+            if not ghosts:
+                break
+            inventory = inventory.without(ghosts).require()
         if failed:
             raise _partial(failed, len(wanted), inventory)
         tell(inventory, wanted, folder)
         enter(inventory, folder)
     size = sum(store.read_facts(want.path)["size"] for want in wanted)
-    return Mirrored(folder, len(scenes), len(wanted), size, len(wanted) - len(missing))
+    return Mirrored(folder, len(scenes), len(wanted), size, len(wanted) - fetched)
+
+
+def _ghosts(failed: Mapping[str, JinhuaError], wanted: Sequence[Want]) -> dict[str, str]:
+    """Scenes of which every asset is gone; an older copy may stand in for them."""
+    gone = {want.id for want in wanted if isinstance(failed.get(want.id), MissingError)}
+    scenes = {want.scene for want in wanted} - {
+        want.scene for want in wanted if want.id not in gone
+    }
+    return {scene: f"missing: no file of {scene} is there any more" for scene in sorted(scenes)}
 
 
 def _require_place(folder: Path, stac: Stac, scenes: Sequence[Scene]) -> None:

@@ -163,8 +163,12 @@ def _refuse_unknown(merged: Mapping[str, Mapping[str, object]], where: str) -> N
                     )
 
 
+_MOVED = {"composite.buffer_m": "mask.buffer_m"}
+"""Keys of former versions, and where they are now."""
+
+
 def _refuse(where: str, key: str, known: list[str]) -> None:
-    close = get_close_matches(key, known, n=1)
+    close = [_MOVED[key]] if key in _MOVED else get_close_matches(key, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
     raise ConfigError(
         f"{where}: unknown key {key!r}; {hint}",

@@ -332,9 +332,8 @@ def test_the_cost_is_counted_before_a_pixel_is_read(plan_of):
     # Four tiles of 100 x 100; the scene over all is read four times, the south twice, one once.
     assert (cost.tiles, cost.pixels, cost.scenes, cost.looks) == (4, 40_000, 3, 7)
     assert cost.read_bytes > 0 and not cost.exact
-    assert "about" in cost.text("en").split("GB to read")[0]
     assert cost.disk_bytes > cost.pixels
-    assert "4 tiles" in cost.text("en") and "about ? GB to read" in cost.text("en")
+    assert "4 tiles" in cost.text("en") and "about 0.00 GB to read" in cost.text("en")
     assert "瓦片 4 块" in cost.text("zh")
 
 

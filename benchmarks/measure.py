@@ -3,8 +3,8 @@ Measuring a piece of work: a fresh process each time, its CPU seconds and its pe
 
 A piece of work is a module-level function of plain JSON arguments that returns JSON facts. It is
 called in a new Python process, so that no cache, pool or heap of an earlier piece helps or harms
-it. Imports are done before the clock starts; compiled kernels are loaded from their cache on
-disk after it. All processes that it starts count: their CPU seconds by the kernel's own
+it. Imports are done before the clock starts, and with them whatever a module does once a
+process. All processes that it starts count: their CPU seconds by the kernel's own
 accounting, their memory by what they hold together at one instant.
 
 ``python -m benchmarks.measure MODULE:FUNCTION JSON`` is the child's side.

@@ -16,12 +16,35 @@ from shapely.geometry.base import BaseGeometry
 from benchmarks import ground
 from jinhua_rs import catalog, composite, cube, features, masks, pieces, store, tasks
 from jinhua_rs.composite import kernels  # noqa: F401 - else it is imported within what is timed
+from jinhua_rs.cube.placement import Placement
+from jinhua_rs.cube.warp import bilinear, nearest
 from jinhua_rs.grid import Grid
 from jinhua_rs.regions import load_units, select
 from jinhua_rs.scene import BAND_NAMES, Scene
 from jinhua_rs.settings import Area, Cluster, Composite, Mask, Run, Stac
 
 __all__ = ["COMPARED", "compared", "county", "run", "scenes_for", "tile"]
+
+
+def _load_kernels() -> None:
+    """Load what numba keeps on disk, once a process, as a worker does before its first tile."""
+    here, few = GeoBox.from_bbox((0, 0, 80, 80), ground.CRS, resolution=10), (10, 3, 8, 8)
+    looks = xr.Dataset(
+        {
+            "reflectance": (("band", "time", "y", "x"), np.full(few, 900, "int16")),
+            "clear": (("time", "y", "x"), np.ones(few[1:], "bool")),
+        },
+        coords={"band": list(BAND_NAMES)},
+    )
+    for method in ("median", "geomedian"):
+        composite.compose(looks, np.ones(3, "bool"), compared(method))
+    nodes = Placement.of(here, "EPSG:32651").nodes(here.affine)
+    for kind in (np.uint8, np.uint16):
+        out = np.zeros((8, 8), np.int16)
+        bilinear(np.ones((10, 10), kind), nodes, np.float32(1), np.float32(0), out)
+    nearest(np.ones((10, 10), np.bool_), nodes, np.zeros((8, 8), np.bool_))
+    nearest(np.ones((10, 10), np.uint8), nodes, np.zeros((8, 8), np.uint8))
+
 
 COMPARED = Mask(opening_m=0.0, buffer_m=100.0)
 """Mask of the comparison: what the peers do, no more."""
@@ -57,6 +80,7 @@ def run(
             image, _ = tile(scenes, block, COMPARED, options)
             seen += int((image["n_clear"] > 0).sum())
             kept += [image] if save else []
+            del image  # a tile is written and let go
     if save:
         _keep(Path(save), cast("xr.Dataset", xr.combine_by_coords(kept)))
     pixels = ground.SQUARE[square].pixels
@@ -179,3 +203,6 @@ def _keep(path: Path, image: xr.Dataset) -> None:
     }
     arrays = {name: values.astype("int16") for name, values in layers.items()}
     np.savez(path, allow_pickle=False, n_clear=image["n_clear"].to_numpy(), **arrays)
+
+
+_load_kernels()

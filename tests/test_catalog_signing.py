@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from fault_server import Behaviour, serving
 
-from jinhua_rs.catalog import Signer, load_profile, sign_scenes, to_scene, unsigned
+from jinhua_rs.catalog import load_profile, to_scene, unsigned
 from jinhua_rs.catalog.profiles import Signing
+from jinhua_rs.catalog.signing import Signer
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.settings import Stac
 
@@ -59,17 +60,15 @@ def test_renewal_on_demand_asks_once():
     with serving(behaviour) as url:
         mine = profile(url)
         signer = Signer(mine, STAC, clock=Clock())
-        scenes = [to_scene(item, mine), to_scene(item, mine)]
-        sign_scenes(scenes, signer)
-        renewed = sign_scenes(scenes, signer, renew=True)
+        plain = [asset.href for asset in to_scene(item, mine).assets.values()]
+        first = [signer.sign(href) for href in plain]
+        renewed = [signer.sign(plain[0], renew=True), *(signer.sign(href) for href in plain[1:])]
 
     assert behaviour.tokens_given == 2
-    hrefs = [asset.href for scene in renewed for asset in scene.assets.values()]
-    assert len(hrefs) == 22
-    assert all(href.endswith(".tif?sig=secret2") for href in hrefs)
-    assert [unsigned(href) for href in hrefs[:11]] == [
-        asset.href for asset in scenes[0].assets.values()
-    ]
+    assert len(plain) == 11
+    assert all(href.endswith(".tif?sig=secret1") for href in first)
+    assert all(href.endswith(".tif?sig=secret2") for href in renewed)
+    assert [unsigned(href) for href in renewed] == plain
 
 
 @pytest.mark.parametrize(

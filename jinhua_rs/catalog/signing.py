@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -16,10 +15,9 @@ from jinhua_rs.catalog.patience import LONGEST_WAIT_S
 from jinhua_rs.catalog.profiles import Profile
 from jinhua_rs.catalog.values import read_instant
 from jinhua_rs.errors import IntegrityError, NoDataError
-from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Stac
 
-__all__ = ["Signer", "sign_scenes", "unsigned"]
+__all__ = ["Signer", "unsigned"]
 
 _MARGIN = timedelta(minutes=5)
 """A token this close to its end is not used for a new read."""
@@ -139,21 +137,6 @@ class Signer:
             f"{host} did not answer with a read token; check [signing] of the profile",
             zh=f"{host} 返回的不是读取令牌；请检查数据源配置的 [signing]",
         )
-
-
-def sign_scenes(
-    scenes: Iterable[Scene], signer: Signer, *, renew: bool = False
-) -> tuple[Scene, ...]:
-    """Return the scenes with readable addresses; ``renew`` asks for one new token first."""
-    signed = []
-    for scene in scenes:
-        assets = {}
-        for band, asset in scene.assets.items():
-            href = signer.sign(asset.href, renew=renew)
-            renew = renew and href == asset.href
-            assets[band] = replace(asset, href=href)
-        signed.append(replace(scene, assets=assets))
-    return tuple(signed)
 
 
 def unsigned(text: str) -> str:

@@ -23,8 +23,8 @@ Optimized GeoTIFF (deflate, predictor 2, blocks of 512), made by the twin. Files
 the page cache: network latency is in no figure. Every piece of work runs in a fresh process of
 its own, imports and the loading of compiled kernels (about a second, once a worker) excluded.
 *CPU* is user and system time of all processes; *peak* is the most memory that they held together,
-imports included. With several runs, pieces take turns (A B ours, A B ours, ...) and the median is given,
-with smallest and largest in brackets. One thread or process unless said otherwise.
+imports included. With several runs, pieces take turns (A B ours, A B ours, ...) and the median is
+given, with smallest and largest in brackets. One thread or process unless said otherwise.
 """
 
 

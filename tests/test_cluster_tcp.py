@@ -169,6 +169,10 @@ def test_a_worker_with_another_jinhua_rs_is_a_clear_error(scheduler, worker, tmp
 
 
 def test_a_worker_without_jinhua_rs_is_a_clear_error(scheduler, worker, tmp_path):
+    # stands before an installed one, and is as good as none
+    (tmp_path / "jinhua_rs.py").write_text(
+        """raise ModuleNotFoundError("No module named 'jinhua_rs'")"""
+    )
     _, address = scheduler
 
     with (

@@ -272,8 +272,10 @@ def _finished(folder):
 
 
 def _made_twice(ledger):
+    """Tiles that were finished more than once; samples are read for a model, and leave no tile."""
     done = Counter(e.id for e in Ledger(ledger).entries() if (e.kind, e.state) == ("tile", "done"))
-    return [tile for tile, times in done.items() if times > 1]
+    products = ("composite/", "land/", "change/")
+    return [tile for tile, times in done.items() if times > 1 and tile.startswith(products)]
 
 
 def _free_port():

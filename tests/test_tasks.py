@@ -60,15 +60,7 @@ def test_work_begins_only_when_it_is_asked_for():
     assert [task.id for task, _ in outcomes] == ["note"] and done == [1]
 
 
-@pytest.fixture
-def heard():
-    """Let Ctrl-C be heard also where whoever started the tests has switched it off."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_an_interrupt_is_no_outcome(heard):
+def test_an_interrupt_is_no_outcome():
     with pytest.raises(KeyboardInterrupt):
         list(Pool().run([Task("stop", signal.raise_signal, (signal.SIGINT,))], "s", Told()))
 
@@ -261,7 +253,7 @@ def test_slurm_that_is_not_there_is_a_clear_error(tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="dask-jobqueue is not installed")
-def test_ctrl_c_stays_what_it_is_when_slurm_is_asked_for(tmp_path, heard):
+def test_ctrl_c_stays_what_it_is_when_slurm_is_asked_for(tmp_path):
     """dask-jobqueue would make it a success."""
     sbatch = tmp_path / "sbatch"
     sbatch.touch(0o755)

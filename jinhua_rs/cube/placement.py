@@ -21,7 +21,7 @@ COARSE = 1.5
 """Onto pixels larger than this many source pixels we average; below it bilinear is right."""
 
 _WIDEST = 256
-_TOLERANCE = 1e-4
+_TOLERANCE = 5e-5
 """Largest error of the lattice, pixels of the grid: below 1 DN between any two neighbours."""
 
 _Floats = npt.NDArray[np.float64]

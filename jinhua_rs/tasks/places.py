@@ -65,7 +65,7 @@ def pool(run: Run, cluster: Cluster, log_dir: Path) -> Iterator[Pool]:
         If there is no such cluster, no worker, or one of another version.
     """
     number = run.workers or CPU_COUNT
-    if cluster.kind == "local" and number == 1:
+    if _here(cluster) and number == 1:
         yield Pool()
         return
     with ExitStack() as held:
@@ -74,11 +74,14 @@ def pool(run: Run, cluster: Cluster, log_dir: Path) -> Iterator[Pool]:
 
 
 def _team(run: Run, cluster: Cluster, log_dir: Path) -> AbstractContextManager[Team]:
-    if cluster.kind == "local":
+    if _here(cluster):
         return _local(run.workers or CPU_COUNT, run.memory_gib, cluster)
-    if cluster.kind == "slurm":
-        return _slurm(cluster, log_dir)
-    return _running(cluster)
+    return _slurm(cluster, log_dir) if cluster.kind == "slurm" else _running(cluster)
+
+
+def _here(cluster: Cluster) -> bool:
+    """Tell whether the work is done on this machine: neither Slurm nor an address is named."""
+    return cluster.kind != "slurm" and "://" not in cluster.kind
 
 
 @contextmanager

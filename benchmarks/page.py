@@ -74,7 +74,8 @@ _COUNTY = """\
 
 {mpx:.1f} million pixels in {tiles} tiles, {scenes} scenes: search, geometric median with all steps
 of the mask, outlier screen, percentiles, features, tiles written. Certificates of scenes are not
-in it.
+in it, nor a widened window (the twin has one quarter). One worker works in the process whose
+imports are done; two are started within the clock: imports and kernels of each, and the scheduler.
 """
 _PROJECTION = """\
 

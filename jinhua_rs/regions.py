@@ -22,6 +22,7 @@ from scipy.spatial import KDTree
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import ConfigError, IntegrityError
+from jinhua_rs.layers import mended, text
 from jinhua_rs.settings import Area
 
 __all__ = ["ATTRIBUTION", "LEVELS", "load_units", "outline", "select", "to_lonlat"]
@@ -207,7 +208,7 @@ def _ring(data: bytes) -> NDArray[np.float64]:
 def _own_layer(path: Path, area: Area) -> gpd.GeoDataFrame:
     """Read, check and reproject a layer; what is wrong is said with the file's name."""
     raw = _read(path, area)
-    codes = [_text(value) for value in raw[area.code_field]]
+    codes = [text(value) for value in raw[area.code_field]]
     index = pd.Index(codes, name="code", dtype="str")
     for kind, kind_zh, wrong in (
         ("unusable", "无效", [code for code in codes if not _CODE.fullmatch(code)][:5]),
@@ -217,8 +218,8 @@ def _own_layer(path: Path, area: Area) -> gpd.GeoDataFrame:
             what = f"{kind} codes {wrong} in field {area.code_field!r}; use 1-32 of A-Z a-z 0-9 - _"
             what_zh = f"代码{kind_zh}：{wrong}；须唯一，由 1–32 位字母、数字、- 或 _ 组成"
             raise _unusable(path, what, what_zh)
-    names = [_text(value) or code for value, code in zip(raw[area.name_field], codes, strict=True)]
-    english = [_text(value) for value in raw["name_en"]] if "name_en" in raw else [""] * len(raw)
+    names = [text(value) or code for value, code in zip(raw[area.name_field], codes, strict=True)]
+    english = [text(value) for value in raw["name_en"]] if "name_en" in raw else [""] * len(raw)
     known = [_COUNTIES.get(code, name) for code, name in zip(codes, names, strict=True)]
     projected = zip(raw.geometry.to_crs(area.crs), codes, strict=True)
     return gpd.GeoDataFrame(
@@ -266,17 +267,8 @@ def _unusable(path: Path, what: str, what_zh: str) -> ConfigError:
     )
 
 
-def _text(value: object) -> str:
-    """Write a field's value as text: numbers without decimals, missing values as nothing."""
-    if value is None or value != value:  # noqa: PLR0124 (NaN differs from itself)
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value).strip()
-
-
 def _levels(raw: gpd.GeoDataFrame, path: Path, field: str) -> list[str]:
-    levels = [_text(value).casefold() for value in raw[field]] if field else ["county"] * len(raw)
+    levels = [text(value).casefold() for value in raw[field]] if field else ["county"] * len(raw)
     unknown = sorted(set(levels) - set(LEVELS))
     if unknown:
         what = f"level {unknown[0]!r} in field {field!r}; use {', '.join(LEVELS)}"
@@ -291,18 +283,11 @@ def _area(geometry: BaseGeometry | None, path: Path, code: str) -> BaseGeometry:
     if not np.isfinite(geometry.bounds).all():
         what = f"unit {code} lies outside the reach of the grid's CRS"
         raise _unusable(path, what, f"单元 {code} 超出格网坐标系的范围")
-    flat = shapely.force_2d(geometry)
-    mended = flat if flat.is_valid else _polygonal(shapely.make_valid(flat))
-    if not abs(mended.area - flat.area) <= 1e-3 * mended.area > 0:
+    (sound,) = mended([geometry])
+    if not abs(sound.area - geometry.area) <= 1e-3 * sound.area > 0:
         what = f"unit {code} crosses itself and cannot be mended without changing its area"
         raise _unusable(path, what, f"单元 {code} 的边界自相交，修复会改变面积")
-    return mended
-
-
-def _polygonal(geometry: BaseGeometry) -> BaseGeometry:
-    """Keep the areas of a mixed collection."""
-    parts = shapely.get_parts(shapely.get_parts(geometry))
-    return shapely.union_all([part for part in parts if part.geom_type == "Polygon"])
+    return sound
 
 
 def _with_city(units: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

@@ -122,7 +122,7 @@ _PATHS = {
 
 def _anchored(section: str, key: str, value: object, folder: Path) -> object:
     """Make the paths in a file relative to the file's own folder."""
-    if (section, key) in _PATHS and isinstance(value, str):
+    if (section == "layers" or (section, key) in _PATHS) and isinstance(value, str):
         return (folder / value).resolve()
     if (section, key) == ("stac", "allowed_roots") and isinstance(value, list):
         return [(folder / str(item)).resolve() for item in value]

@@ -9,8 +9,8 @@ from jinhua_rs.grid import Grid
 from jinhua_rs.scene import BAND_NAMES
 
 __all__ = [
-    "Area", "Certificate", "Cluster", "Composite", "Gates", "Mask", "Model", "Output", "Reference",
-    "Report", "Run", "Section", "Settings", "Stac", "Target", "Time",
+    "Area", "Certificate", "Cluster", "Composite", "Gates", "Layers", "Mask", "Model", "Output",
+    "Reference", "Report", "Run", "Section", "Settings", "Stac", "Target", "Time",
 ]  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -167,6 +167,25 @@ class Reference(Section):
     """Point layer with columns ``point``, ``period``, ``canopy`` (0-1)."""
 
 
+class Layers(Section):
+    """Layers that the bureau supplies, none of them needed: without one its column stays "—"."""
+
+    townships: Path | None = None
+    """Townships, with a field ``name``, ``name_zh``, ``XZQMC`` or ``乡镇``."""
+    basic_farmland: Path | None = None
+    """Permanent basic farmland, on which planting trees is forbidden."""
+    red_line: Path | None = None
+    """Ecological protection red line."""
+    reserves: Path | None = None
+    """Nature reserves."""
+    parcels: Path | None = None
+    """Planting parcels as reported."""
+    permits: Path | None = None
+    """Felling permits."""
+    mines: Path | None = None
+    """Mines and quarries."""
+
+
 class Gates(Section):
     """When a number is not published."""
 
@@ -251,6 +270,7 @@ class Settings(Section):
     certificate: Certificate = Certificate()
     model: Model = Model()
     reference: Reference = Reference()
+    layers: Layers = Layers()
     gates: Gates = Gates()
     targets: dict[str, Target] = _TARGETS
     run: Run = Run()

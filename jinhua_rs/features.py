@@ -7,7 +7,7 @@ import xarray as xr
 
 from jinhua_rs import indices
 
-__all__ = ["names", "stack"]
+__all__ = ["index_maps", "names", "stack"]
 
 _INDICES: dict[str, tuple[Callable[..., xr.DataArray], tuple[str, ...]]] = {
     "ndvi": (indices.ndvi, ("red", "nir")),
@@ -18,6 +18,8 @@ _INDICES: dict[str, tuple[Callable[..., xr.DataArray], tuple[str, ...]]] = {
     "ndwi": (indices.ndwi, ("green", "nir")),
 }
 _SPREADS = ("smad", "emad", "bcmad")
+_MAPPED = ("ndvi", "nbr", "ndmi", "bsi")
+"""Indices that are kept as maps beside the land cover: mines and parcels are read from them."""
 
 
 def names(bands: Sequence[str]) -> tuple[str, ...]:
@@ -29,6 +31,21 @@ def names(bands: Sequence[str]) -> tuple[str, ...]:
     """
     allowed = (name for name, (_, needs) in _INDICES.items() if set(needs) <= set(bands))
     return (*bands, *allowed, *_SPREADS)
+
+
+def index_maps(composite: xr.Dataset) -> xr.Dataset:
+    """
+    Return NDVI, NBR, NDMI and BSI of a composite, each where its bands are there.
+
+    Returns
+    -------
+    Dataset, dims (y, x)
+        float32, unit 1, NaN = not seen.
+    """
+    there = {name: _INDICES[name] for name in _MAPPED if set(_INDICES[name][1]) <= set(composite)}
+    return xr.Dataset(
+        {name: index(*(composite[b] for b in needs)) for name, (index, needs) in there.items()}
+    )
 
 
 def stack(composite: xr.Dataset, bands: Sequence[str]) -> xr.DataArray:

@@ -21,7 +21,6 @@ from jinhua_rs import (
     composite,
     cube,
     features,
-    indices,
     landcover,
     masks,
     store,
@@ -266,9 +265,7 @@ def classify_tile(path: Path, key: str, source: Path, model: Path, label: str) -
     trained = _model(model)
     bands = [name for name in trained.card.feature_names if name in data and name not in _SPREADS]
     stacked = features.stack(data, bands)
-    named = landcover.predict(stacked, trained)
-    if {"red", "nir"} <= set(bands):
-        named = named.assign(ndvi=indices.ndvi(data["red"], data["nir"]))
+    named = landcover.predict(stacked, trained).assign(features.index_maps(data))
     store.write_tile(path, named, label)
     clear_pixels = int((named["forest"] != 0).sum())
     store.seal(path, key, {"clear_pixels": clear_pixels})

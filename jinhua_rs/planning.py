@@ -298,7 +298,7 @@ class Cost:
         )
 
 
-_BYTES_A_PIXEL = 60
+_BYTES_A_PIXEL = 90
 """Tiles and maps of one period, before compression."""
 
 

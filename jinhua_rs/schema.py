@@ -70,6 +70,19 @@ def _index(name: str, meaning: str, meaning_zh: str) -> Variable:
     return Variable(name, "float32", "1", -1.0, 1.0, "NaN", meaning, meaning_zh)
 
 
+def _probability(code: int) -> Variable:
+    return Variable(
+        f"p{code}",
+        "uint8",
+        "1/250",
+        0,
+        250,
+        "255",
+        f"probability of land-cover class {code}",
+        f"土地覆盖类别 {code} 的概率",
+    )
+
+
 def _percentile(index: str, percent: int) -> Variable:
     return _index(
         f"{index}_p{percent}",
@@ -108,6 +121,7 @@ VARIABLES: dict[str, Variable] = {
         _index("ndwi", "normalised difference water index (green, nir)", "归一化水体指数"),
         Variable("landcover", "uint8", "class", 0, 10, "0", "land-cover class", "土地覆盖类别"),
         Variable("confidence", "float32", "1", 0, 1, "NaN", "probability of the class", "类别概率"),
+        *(_probability(code) for code in range(1, 11)),
         Variable("canopy", "float32", "1", 0, 1, "NaN", "tree canopy cover", "林冠覆盖度"),
         Variable(
             "forest", "uint8", "class", 0, 2, "0", "tree cover, canopy ≥ 0.20", "树冠覆盖 ≥ 20%"

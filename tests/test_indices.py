@@ -52,3 +52,15 @@ def test_features_follow_the_names_and_unseen_stays_unseen():
     assert stacked.isel(x=1).isnull().all()
     assert stacked.sel(feature="smad").isel(x=0).item() == 0.0
     assert stacked.isel(x=0).notnull().all()
+
+
+def test_the_maps_of_indices_are_those_whose_bands_are_there():
+    composite = xr.Dataset({name: band([[0.2, np.nan]], name) for name in BAND_NAMES})
+    composite["nir08"] = band([[0.6, np.nan]], "nir08")
+
+    maps = features.index_maps(composite)
+
+    assert list(maps) == ["ndvi", "nbr", "ndmi", "bsi"]
+    assert maps.isel(x=1).isnull().all().to_array().all()
+    assert maps.nbr.isel(x=0).item() == maps.ndmi.isel(x=0).item() == pytest.approx(0.5)
+    assert list(features.index_maps(composite[["red", "nir"]])) == ["ndvi"]

@@ -14,6 +14,7 @@ from jinhua_rs.landcover import Model, TrainOptions, predict, train
 from jinhua_rs.schema import check
 
 NAMES = ["red", "nir", "swir16"]
+PROBABILITIES = [f"p{code}" for code in range(1, 11)]
 
 
 def table(n=300):
@@ -58,6 +59,17 @@ def test_equals_scikit_learn_and_leaves_the_unseen_empty(features, model):
     assert np.all(found.forest.values[~seen] == 0)
     assert np.isnan(found.confidence.values[~seen]).all()
     assert np.isnan(found.canopy.values[~seen]).all()
+
+
+def test_every_class_has_its_probability_and_the_unknown_ones_none(features, model):
+    found = check(predict(features, model), *PROBABILITIES)
+
+    seen = np.isfinite(features.values).all(axis=0)
+    shares = model.classifier.predict_proba(features.values[:, seen].T)
+    layers = np.stack([found[name].values for name in PROBABILITIES])
+    assert (layers[:, ~seen] == 255).all()
+    assert np.array_equal(layers[[0, 3, 6]][:, seen], np.rint(shares.T * 250))
+    assert (layers[[1, 2, 4, 5, 7, 8, 9]][:, seen] == 0).all()
 
 
 def test_keeps_the_grid_and_says_which_model(features, model):
@@ -113,7 +125,7 @@ def test_classes_alone_give_forest_by_tree_classes(features, model):
 
     found = predict(features, alone)
 
-    assert set(found) == {"landcover", "confidence", "forest"}
+    assert set(found) == {"landcover", "confidence", "forest", *PROBABILITIES}
     by_code = {0: 0, 1: 2, 4: 2, 7: 1}
     assert set(np.unique(found.landcover)) == set(by_code)
     assert np.array_equal(found.forest, np.vectorize(by_code.get)(found.landcover))

@@ -21,6 +21,11 @@ _PIXELS = 65_536
 _DECIMALS = 4
 """Canopy cover is kept in steps of 1e-4 (:func:`jinhua_rs.store.write_tile`)."""
 
+_PROBABILITIES = {f"p{code}": code for code in range(1, 11)}
+"""Layer of each class."""
+_PARTS = 250
+"""Probabilities are kept in parts of this."""
+
 Pixels = npt.NDArray[np.float32]
 Arrays = tuple[npt.NDArray[Any], ...]
 
@@ -46,7 +51,8 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
     Dataset, dims (y, x), lazy if ``features`` is
         ``landcover`` uint8, :class:`~jinhua_rs.schema.Land` code, 0 = not seen, and
         ``confidence`` float32, probability of that class (share of votes), NaN = not seen;
-        both only with a classifier.
+        ``p1`` .. ``p10`` uint8, probability of each class in 1/250, 255 = not seen (a class
+        that the model does not know is 0); all only with a classifier.
         ``canopy`` float32, 0-1 in steps of 0.0001, NaN = not seen; only with a regressor.
         ``forest`` uint8, :class:`~jinhua_rs.schema.Forest` code, 0 = not seen: canopy ≥ 0.20,
         or without a regressor one of the tree classes.
@@ -110,7 +116,7 @@ def canopy_cover(regressor: RandomForestRegressor, pixels: Pixels) -> npt.NDArra
 
 
 def _outputs(model: Model) -> tuple[str, ...]:
-    classes = () if model.classifier is None else ("landcover", "confidence")
+    classes = () if model.classifier is None else ("landcover", "confidence", *_PROBABILITIES)
     canopy = () if model.regressor is None else ("canopy",)
     return (*classes, *canopy, "forest")
 
@@ -130,7 +136,7 @@ def _tile(stack: Pixels, *, model: Model) -> Arrays:
 
 
 def _empty(name: str) -> float:
-    return 0 if np.dtype(VARIABLES[name].dtype).kind == "u" else np.nan
+    return float(VARIABLES[name].empty)
 
 
 def _block(pixels: Pixels, model: Model) -> dict[str, npt.NDArray[Any]]:
@@ -141,6 +147,9 @@ def _block(pixels: Pixels, model: Model) -> dict[str, npt.NDArray[Any]]:
         best = shares.argmax(axis=1)
         found["landcover"] = model.classifier.classes_[best].astype(np.uint8)
         found["confidence"] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
+        found |= dict.fromkeys(_PROBABILITIES, np.zeros(len(pixels), np.uint8))
+        for code, parts in zip(model.classifier.classes_, np.rint(shares.T * _PARTS), strict=True):
+            found[f"p{int(code)}"] = parts.astype(np.uint8)
     if model.regressor is not None:
         # Cut what is published, so that whoever cuts the published canopy finds the same.
         rounded = canopy_cover(model.regressor, pixels).round(_DECIMALS)

@@ -136,7 +136,7 @@ def write_mosaic(
     Parameters
     ----------
     path : Path
-        Ends in ``.tif``. Integer classes have no-data 0, floats NaN.
+        Ends in ``.tif``. Classes have no-data 0, probabilities 255, floats NaN.
     variable : str
         Name in the schema.
     tiles : iterable of Path
@@ -163,14 +163,12 @@ def write_mosaic(
     dtype = np.dtype(VARIABLES[variable].dtype)
     counts = dtype.kind == "u"
     profile = {
-        "driver": "GTiff", "dtype": dtype, "count": 1, "nodata": 0 if counts else np.nan,
+        "driver": "GTiff", "dtype": dtype, "count": 1, "nodata": _nodata(variable),
         "crs": str(geobox.crs), "transform": geobox.transform,
         "height": geobox.shape.y, "width": geobox.shape.x,
         "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "DEFLATE",
         "bigtiff": "IF_SAFER",
     }  # fmt: skip
-    if variable == "n_clear":
-        profile["nodata"] = None
     with _draft_for(path) as draft:
         with rasterio.open(draft, "w", **profile) as target:
             target.set_band_description(1, VARIABLES[variable].meaning)
@@ -187,6 +185,12 @@ def write_mosaic(
     if classes:
         _write_categories(path, classes)
     return digest(path)
+
+
+def _nodata(variable: str) -> float | None:
+    """Return what empty is in a map, NaN, 0 or 255; None where nothing is empty."""
+    empty = VARIABLES[variable].empty
+    return float(empty) if empty in {"NaN", "0", "255"} else None
 
 
 @contextmanager

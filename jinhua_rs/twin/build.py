@@ -9,16 +9,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
-from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import NoDataError
-from jinhua_rs.regions import load_units, outline, select
+from jinhua_rs.regions import load_units
 from jinhua_rs.settings import Area
 from jinhua_rs.twin import elevation
 from jinhua_rs.twin.events import draw
 from jinhua_rs.twin.facts import MARK, write_facts
 from jinhua_rs.twin.items import Product, absolute, catalog, collection
 from jinhua_rs.twin.orbits import TILES, Acquisition, MgrsTile, acquisitions, evenly, processings
+from jinhua_rs.twin.place import painted
 from jinhua_rs.twin.plots import Plot, lay, plots
 from jinhua_rs.twin.publish import publish, published, read_item, read_sky, write_json
 from jinhua_rs.twin.scenes import Painter, moment
@@ -33,7 +33,6 @@ Progress = Callable[[int, int, str], None]
 _Jobs = Sequence[tuple[str, Callable[[], None]]]
 
 _WORK = ".work"
-_COARSELY_M = 200.0
 _README = """\
 # SIMULATED Jinhua · 模拟金华
 
@@ -126,7 +125,8 @@ def build(
         If no satellite passes in the periods.
     """
     folder = folder.resolve()
-    painter = Painter(_wanted(spec), spec.seed, spec.resolution, spec.cloudiness)
+    wanted = painted(spec, load_units(Area()))
+    painter = Painter(wanted, spec.seed, spec.resolution, spec.cloudiness)
     tasks = _tasks(painter, spec)
     claim(folder, spec)
     waiting = [task for task in tasks if not _finished(folder, task)]
@@ -137,13 +137,6 @@ def build(
         crew.do(scenes, after=len(first), total=total)
     _finish(folder, spec, tasks)
     return folder / "catalog.json"
-
-
-def _wanted(spec: TwinSpec) -> BaseGeometry:
-    """Outline of the city or the county with a margin, in the CRS of the units."""
-    units = load_units(Area())
-    area = outline(units) if spec.unit is None else select(units, spec.unit).geometry.iloc[0]
-    return area.simplify(_COARSELY_M).buffer(spec.buffer_m).simplify(_COARSELY_M)
 
 
 def _tasks(painter: Painter, spec: TwinSpec) -> list[_Task]:
@@ -221,9 +214,9 @@ def _dem(folder: Path) -> Path:
 
 def _paint(folder: Path, painter: Painter, task: _Task, strips: Sequence[Plot]) -> None:
     """Paint a pass over a tile once and write each of its products."""
-    painted = painter.paint(task.acquisition, task.tile, strips)
+    picture = painter.paint(task.acquisition, task.tile, strips)
     for product in task.products:
-        publish(folder, product, painted, painter.resolution)
+        publish(folder, product, picture, painter.resolution)
 
 
 def _finish(folder: Path, spec: TwinSpec, tasks: Sequence[_Task]) -> None:

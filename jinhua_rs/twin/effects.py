@@ -30,7 +30,7 @@ from jinhua_rs.twin.lattice import ground
 from jinhua_rs.twin.noise import uniform
 from jinhua_rs.twin.world import Kind, state_of
 
-__all__ = ["GROUND", "Event", "EventKind", "apply", "course", "grown", "meeting"]
+__all__ = ["GROUND", "Event", "EventKind", "apply", "course", "footprints", "grown", "meeting"]
 
 
 Kinds = NDArray[np.uint8]
@@ -198,7 +198,7 @@ def course(
     """
     before = np.asarray(state["kind"].values)
     bare = np.asarray(state["canopy"].values, dtype="float32")
-    prints = list(_footprints(geobox, before, events))
+    prints = list(footprints(geobox, before, events))
     for day in map(_day, days):
         kind, canopy = before.copy(), bare.copy()
         for event, at, vigour in prints:
@@ -223,7 +223,7 @@ def _day(when: date | datetime) -> date:
     return when.date() if isinstance(when, datetime) else when
 
 
-def _footprints(
+def footprints(
     geobox: GeoBox, before: Kinds, events: Sequence[Event]
 ) -> Iterator[tuple[Event, tuple[At, At], Canopy]]:
     """Yield, in the order in which they act, the events, their pixels and the vigour there."""

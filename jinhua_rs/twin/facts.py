@@ -6,10 +6,13 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 
-from jinhua_rs.regions import select
+from jinhua_rs.grid import Grid
 from jinhua_rs.twin import layers, truth
+from jinhua_rs.twin.chronicle import Chronicle
 from jinhua_rs.twin.effects import Event
-from jinhua_rs.twin.samples import reference_sample, training_samples
+from jinhua_rs.twin.geography import CRS
+from jinhua_rs.twin.place import reported
+from jinhua_rs.twin.samples import Quota, reference_sample, training_samples
 from jinhua_rs.twin.spec import TwinSpec
 from jinhua_rs.twin.survey import Memory, middle
 from jinhua_rs.twin.world import World
@@ -31,8 +34,9 @@ def write_facts(
     Write ``layers/``, ``truth/``, ``samples.gpkg`` and ``reference.gpkg`` into a folder.
 
     Training points show the ground in the middle of the first period, reference points the
-    same places in all periods. A twin of one county keeps to that county; its layers still
-    hold the whole city.
+    same places in all periods. A twin of one county or of a window keeps to it; its layers
+    still hold the whole city. A window is its own reporting unit (``layers/units.gpkg``), and
+    what changed in it from the first to the last day is outlined (``truth/patches.gpkg``).
 
     Raises
     ------
@@ -40,8 +44,9 @@ def write_facts(
         If a land-cover class does not occur at this resolution.
     """
     periods = spec.spans
-    around = units if spec.unit is None else select(units, spec.unit)
-    here = [event for event in history if spec.unit is None or event.county in around.index]
+    around = reported(spec, units)
+    whole = around is units
+    here = [event for event in history if whole or _lies_in(event, spec, around)]
     ground = Memory(world)
     table = truth.truth_table(ground, history, around, periods, resolution=spec.resolution)
     told = layers.write(
@@ -51,9 +56,33 @@ def write_facts(
         when=periods[-1].stop.date(),
         rng=np.random.default_rng([spec.seed, 11]),
     )
-    parcels = told if spec.unit is None else told[told["county"].isin(around.index)]
+    if spec.window is not None:
+        parcels = told[told.intersects(around.geometry.iloc[0])]
+        _write_window(folder, spec, Chronicle(world, tuple(history)), around)
+    else:
+        parcels = told if whole else told[told["county"].isin(around.index)]
     truth.write(folder / "truth", ground, here, parcels, table, resolution=spec.resolution)
-    _write_points(folder, spec, ground, history, None if spec.unit is None else list(around.index))
+    _write_points(folder, spec, ground, history, None if whole else around)
+
+
+def _lies_in(event: Event, spec: TwinSpec, around: gpd.GeoDataFrame) -> bool:
+    """Tell whether an event belongs to a county, or touches a window."""
+    if spec.window is None:
+        return event.county in around.index
+    return bool(event.polygon.intersects(around.geometry.iloc[0]))
+
+
+def _write_window(
+    folder: Path, spec: TwinSpec, chronicle: Chronicle, around: gpd.GeoDataFrame
+) -> None:
+    """Write a window as a layer of units, and the outlines of what changed in it."""
+    units = around.reset_index().assign(simulated=True)
+    layers.write_layer(units, folder / "layers" / "units.gpkg", "报告单元")
+    box = Grid(CRS, spec.resolution).covering(around.total_bounds)
+    since, until = spec.spans[0].start.date(), spec.spans[-1].stop.date()
+    changed = chronicle.patches(box, since, until)
+    (folder / "truth").mkdir(exist_ok=True)
+    layers.write_layer(changed, folder / "truth" / "patches.gpkg", "真实变化图斑")
 
 
 def _write_points(
@@ -61,13 +90,12 @@ def _write_points(
     spec: TwinSpec,
     ground: Memory,
     history: Sequence[Event],
-    codes: list[str] | None,
+    around: gpd.GeoDataFrame | None,
 ) -> None:
-    """Draw training and reference points, in some counties or (``None``) in all of them."""
+    """Draw training and reference points, in some units or (``None``) in all counties."""
     periods = spec.spans
     samples, references = (
-        number if codes is None else dict.fromkeys(codes, number)
-        for number in (spec.samples_per_class, spec.reference_points)
+        _points(number, spec, around) for number in (spec.samples_per_class, spec.reference_points)
     )
     points = training_samples(
         ground,
@@ -89,3 +117,12 @@ def _write_points(
     partial = folder / "truth" / MARK
     layers.write_layer(reference, partial, "参考样本")
     partial.replace(folder / MARK)
+
+
+def _points(number: int, spec: TwinSpec, around: gpd.GeoDataFrame | None) -> Quota:
+    """So many points: in all counties, in one, or in the window."""
+    if around is None:
+        return number
+    if spec.window is None:
+        return dict.fromkeys(map(str, around.index), number)
+    return around.assign(points=number)

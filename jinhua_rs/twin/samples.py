@@ -7,6 +7,7 @@ centres of the pixels of the grid, on the pixel's own truth (mean canopy, majori
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from typing import TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -26,8 +27,11 @@ from jinhua_rs.twin.survey import PIECE_PX, HasBase, inside, middle, states, win
 
 __all__ = ["Quota", "misread", "reference_sample", "training_samples"]
 
-Quota = int | Mapping[str, int]
-"""One number for the nine counties, or county code -> number for those named."""
+Quota: TypeAlias = int | Mapping[str, int] | gpd.GeoDataFrame
+"""
+One number for the nine counties, or county code -> number for those named, or a layer of other
+units (index ``code``, EPSG:4549) with its ``points``.
+"""
 
 _WINDOW_PX = 48
 _ROUNDS = 60
@@ -61,7 +65,8 @@ def training_samples(
         Pixel size; the points are pixel centres of the grid of EPSG:4549.
     n_per_class : int or Mapping
         Points of each class in all counties together; a mapping gives county code -> points
-        of each class in that county. Rare classes may get fewer.
+        of each class in that county. Rare classes may get fewer; those that do not occur in
+        a layer of other units are left out.
 
     Returns
     -------
@@ -73,10 +78,9 @@ def training_samples(
     Raises
     ------
     NoDataError
-        If a class is not met in any window.
+        If a class is not met in any window of the counties.
     """
-    wanted = _quota(n_per_class, spread=True)
-    shapes = counties().geometry[list(wanted)]
+    wanted, shapes = _quota(n_per_class, spread=True)
     need = sum(wanted.values())
     found: list[pd.DataFrame] = []
     for _ in range(_ROUNDS):
@@ -88,7 +92,7 @@ def training_samples(
             break
     pool = pd.concat(found, ignore_index=True).drop_duplicates(["x", "y"])
     missing = [info for info in LAND_CLASSES if info.code not in set(pool["class"])]
-    if missing:
+    if missing and not isinstance(n_per_class, gpd.GeoDataFrame):
         raise NoDataError(
             f"no {missing[0].name} at {resolution:g} m in the counties {', '.join(wanted)}; "
             "use a finer resolution or more counties",
@@ -147,8 +151,7 @@ def reference_sample(
     ConfigError
         If a county is unknown or has fewer pixels than points are wanted.
     """
-    wanted = _quota(per_county, spread=False)
-    shapes = counties().geometry[list(wanted)]
+    wanted, shapes = _quota(per_county, spread=False)
     points = pd.concat(
         [
             _random_centres(shape, resolution, wanted[code], rng).assign(unit=code)
@@ -192,9 +195,12 @@ def misread(
     return sample.assign(canopy=np.clip(sample["canopy"] + error, 0, 1))
 
 
-def _quota(numbers: Quota, *, spread: bool) -> dict[str, int]:
-    """Points of each county; ``spread`` shares one number out among the nine."""
-    known = list(counties().index)
+def _quota(numbers: Quota, *, spread: bool) -> tuple[dict[str, int], gpd.GeoSeries]:
+    """Points and outline of each unit; ``spread`` shares one number out among the nine."""
+    if isinstance(numbers, gpd.GeoDataFrame):
+        return {str(code): int(n) for code, n in numbers["points"].items()}, numbers.geometry
+    shapes = counties().geometry
+    known = list(shapes.index)
     if isinstance(numbers, int):
         share = -(-numbers // len(known)) if spread else numbers
         numbers = dict.fromkeys(known, share)
@@ -206,7 +212,7 @@ def _quota(numbers: Quota, *, spread: bool) -> dict[str, int]:
             zh=f"样点数 {dict(numbers)} 无效；可用的县（市、区）代码：{'、'.join(known)}，"
             "每个至少 1 个点",
         )
-    return dict(numbers)
+    return dict(numbers), shapes[list(numbers)]
 
 
 def _random_window(shape: BaseGeometry, resolution: float, rng: np.random.Generator) -> GeoBox:

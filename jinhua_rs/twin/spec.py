@@ -33,6 +33,9 @@ class TwinSpec:
         ``("2019Q4", "2024Q4")``.
     unit : str or None
         Code of the county whose surroundings are painted; ``None`` is the whole city.
+    window : tuple of float or None
+        Left, bottom, right, top (m, EPSG:4549): this box is painted instead of a county, and is
+        the one unit of truth and samples (``layers/units.gpkg``).
     dates_per_period : int or None
         At most so many passes in each period, shared out among the relative orbits that see
         the place; ``None`` is all of them.
@@ -45,7 +48,7 @@ class TwinSpec:
     dialect : str
         Collection of Earth Search v1 whose habits the items have.
     buffer_m : float
-        Painted beyond the outline of city or county, metres.
+        Painted beyond the outline of city, county or window, metres.
     """
 
     seed: int = 20200101
@@ -58,6 +61,7 @@ class TwinSpec:
     reference_points: int = 100
     dialect: Dialect = "sentinel-2-c1-l2a"
     buffer_m: float = 3_000.0
+    window: tuple[float, float, float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.resolution < 10 or not self.periods or self.cloudiness < 0:
@@ -67,6 +71,17 @@ class TwinSpec:
                 zh=f"模拟数据的分辨率须不小于 10 米、至少一个时段、云量系数不小于 0，现为 "
                 f"{self.resolution}、{self.periods}、{self.cloudiness}",
             )
+        if self.window is not None:
+            self._require_window(*self.window)
+
+    def _require_window(self, left: float, bottom: float, right: float, top: float) -> None:
+        if self.unit is not None or not (left < right and bottom < top):
+            raise ConfigError(
+                "the window of a twin is left, bottom, right, top in metres of EPSG:4549, and "
+                f"stands instead of a county, got {self.window} and unit {self.unit}",
+                zh="模拟数据的窗口为左、下、右、上（EPSG:4549，米），且不能与县（市、区）同时给出，"
+                f"现为 {self.window}、{self.unit}",
+            )
 
     @property
     def spans(self) -> list[Period]:
@@ -75,8 +90,9 @@ class TwinSpec:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """The spec as JSON holds it, with the number of the recipe."""
-        return dict(json.loads(json.dumps(asdict(self) | {"recipe": _RECIPE})))
+        """The spec as JSON holds it, with the number of the recipe; no window is not told."""
+        told = {name: value for name, value in asdict(self).items() if name != "window" or value}
+        return dict(json.loads(json.dumps(told | {"recipe": _RECIPE})))
 
     @property
     def sha256(self) -> str:

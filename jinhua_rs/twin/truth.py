@@ -302,8 +302,9 @@ def write(
     resolution : float, m
         Of the canopy read for mines and parcels.
     """
-    begun = sorted(event.start.year for event in events if not event.site)
-    years = range(begun[0], begun[-1] + 1)
+    told = [Period.parse(period).start.year for period in table["period"].unique()]
+    told += [event.start.year for event in events if not event.site]
+    years = range(min(told), max(told) + 1)
     tables = {
         "truth": table,
         "events": events_table(events),

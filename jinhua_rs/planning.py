@@ -15,6 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs import __version__, catalog, regions, store
 from jinhua_rs.errors import ConfigError
 from jinhua_rs.grid import Tile
+from jinhua_rs.history import PUBLISHED
 from jinhua_rs.period import Period
 from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Settings
@@ -44,8 +45,6 @@ CERTIFICATE = "certificate.json"
 """File of a period's certificate, in its folder and in its publication."""
 VOUCHED = "vouched.json"
 """The inventory once its scenes were looked at: ghosts and what was set aside are told there."""
-PUBLISHED = "published"
-"""Folder of a period's publication, inside the period's folder."""
 
 
 def fingerprint(facts: object) -> str:

@@ -1,0 +1,1 @@
+"""How each mine recovers: a record a mine, from the maps that were published year by year."""

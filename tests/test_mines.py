@@ -1,0 +1,316 @@
+"""Mines: metrics against series worked out by hand, the ring, the status, the record."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy import nan
+from shapely.geometry import box
+
+from jinhua_rs.errors import ContractError
+from jinhua_rs.mines.judge import Course, MineStatus, judge, opening_of, slope_interval, start_of
+from jinhua_rs.mines.metrics import first_sustained, recovery
+from jinhua_rs.mines.record import Rules, record_of
+from jinhua_rs.mines.ring import reference_ring, terrain_of
+from jinhua_rs.schema import Land
+
+# --- metrics -----------------------------------------------------------------------------------
+
+KNOWN = {
+    # series from the start on, target, before: delta_ir, yryr, rri, r80p, y2r
+    "steady": ([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], 0.5, 0.5, (0.5, 0.1, 1.0, 1.25, 4)),
+    "fourth year better than fifth": ([0.1, 0.1, 0.2, 0.3, 0.5, 0.3], 0.5, 0.6, (0.2, 0.04, 0.8, 1.25, 4)),
+    "never there": ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.5, 0.5, (0.0, 0.0, 0.0, 0.25, nan)),
+    "there at once": ([0.4, 0.4, 0.4, 0.4, 0.4, 0.4], 0.5, 0.6, (0.0, 0.0, 0.0, 1.0, 0)),
+    "fifth unseen": ([0.1, 0.2, 0.3, 0.4, 0.5, nan], 0.5, 0.5, (nan, nan, 1.0, 1.25, 3)),
+    "both late years unseen": ([0.1, 0.2, 0.3, 0.4, nan, nan], 0.5, 0.5, (nan, nan, nan, nan, 3)),
+    "a gap where the goal was crossed": ([0.1, 0.2, nan, nan, 0.5, 0.5], 0.5, 0.5, (0.4, 0.08, 1.0, 1.25, 4)),
+    "start unseen": ([nan, 0.2, 0.3, 0.4, 0.5, 0.5], 0.5, 0.5, (nan, nan, nan, 1.25, 3)),
+    "four years only": ([0.1, 0.2, 0.3, 0.4], 0.5, 0.5, (nan, nan, nan, nan, 3)),
+    "nothing lost": ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 0.5, 0.5, (0.0, 0.0, nan, 1.25, 0)),
+    "no target": ([0.1, 0.2, 0.3, 0.4, 0.5, 0.5], nan, nan, (0.4, 0.08, nan, nan, nan)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_metrics_of_series_that_were_worked_out_by_hand(name):
+    series, target, before, expected = KNOWN[name]
+
+    found = recovery(series, target=target, before=before)
+
+    got = (found.delta_ir, found.yryr, found.rri, found.r80p, found.y2r)
+    assert [float(x) for x in got] == pytest.approx(list(expected), nan_ok=True)
+
+
+def test_metrics_of_many_series_are_those_of_each():
+    rng = np.random.default_rng(3)
+    many = np.where(rng.random((50, 7)) < 0.2, nan, rng.random((50, 7)))
+
+    together = recovery(many, target=np.full(50, 0.7), before=np.full(50, 0.8))
+
+    for at, series in enumerate(many):
+        alone = recovery(series, target=0.7, before=0.8)
+        for name in ("delta_ir", "yryr", "rri", "r80p", "y2r"):
+            one, other = getattr(together, name)[at], getattr(alone, name)
+            assert one == pytest.approx(float(other), nan_ok=True)
+
+
+@given(st.lists(st.floats(-1, 1), min_size=6, max_size=9), st.floats(0.1, 1), st.floats(0.01, 2))
+def test_metrics_follow_the_unit_of_the_index(series, target, factor):
+    plain = recovery(series, target=target, before=target)
+    scaled = recovery(np.multiply(series, factor), target=target * factor, before=target * factor)
+
+    assert float(scaled.delta_ir) == pytest.approx(float(plain.delta_ir) * factor, abs=1e-9)
+    assert float(scaled.r80p) == pytest.approx(float(plain.r80p), abs=1e-9)
+
+
+def test_a_recovery_without_a_year_is_refused():
+    with pytest.raises(ContractError, match="one year at least"):
+        recovery(np.empty((3, 0)), target=0.5, before=0.5)
+
+
+def test_sustained_needs_two_of_three_years():
+    assert first_sustained([0.1, 0.9, 0.1, 0.9], 0.8) == 1
+    assert first_sustained([0.1, 0.9, 0.1, 0.1, 0.9], 0.8) is None
+    assert first_sustained([nan, 0.9, nan, 0.9], 0.8) == 1
+    assert first_sustained([0.9], 0.8) is None
+
+
+# --- the status --------------------------------------------------------------------------------
+
+YEARS = tuple(range(2016, 2025))
+
+
+def course(value, bare, *, canopy=None, new_bare=None):
+    none = [nan] * len(YEARS)
+    return Course(
+        YEARS,
+        np.array(value, float),
+        np.array(none if canopy is None else canopy, float),
+        np.array(bare, float),
+        np.array([0.0] * len(YEARS) if new_bare is None else new_bare, float),
+    )
+
+
+OPEN = course([0.0] * 9, [0.95] * 9)
+OPENED_2020 = course(
+    [0.6] * 4 + [0.0] * 5, [0.0] * 4 + [0.9] * 5, new_bare=[0.0] * 4 + [9000.0] + [0.0] * 4
+)
+GREENED = course(
+    [0, 0, 0, 0.2, 0.3, 0.4, 0.5, 0.52, 0.53], [0.9] * 3 + [0.4, 0.1] + [0.0] * 4,
+    canopy=[0, 0, 0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.45],
+)  # fmt: skip
+GRASSED = course(
+    [0, 0, 0, 0.45, 0.46, 0.45, 0.46, 0.45, 0.46], [0.9] * 3 + [0.0] * 6,
+    canopy=[0, 0, 0, 0.10, 0.10, 0.11, 0.10, 0.11, 0.10],
+)  # fmt: skip
+RISING = course(
+    [0, 0, 0, 0, 0.2, 0.25, 0.3, 0.33, 0.36], [0.9] * 4 + [0.2] + [0.0] * 4,
+    canopy=[0, 0, 0, 0, 0.05, 0.08, 0.12, 0.15, 0.19],
+)  # fmt: skip
+LOST_AGAIN = course(
+    [0, 0, 0.2, 0.3, 0.4, 0.42, 0.0, 0.0, 0.0], [0.9] * 2 + [0.2] + [0.0] * 3 + [0.9] * 3,
+    new_bare=[0.0] * 6 + [5000.0, 0.0, 0.0],
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seen", "opened", "start", "status"),
+    [
+        (OPEN, None, None, MineStatus.ACTIVE),
+        (OPENED_2020, 2020, None, MineStatus.ACTIVE),
+        (GREENED, None, 2018, MineStatus.RESTORED),
+        (GRASSED, None, 2018, MineStatus.STALLED),
+        (RISING, None, 2019, MineStatus.RECOVERING),
+        (LOST_AGAIN, None, 2017, MineStatus.RELAPSED),
+    ],
+)
+def test_status_of_lives_that_mines_lead(seen, opened, start, status):
+    found_opening = opening_of(seen)
+    found_start = start_of(seen, found_opening)
+
+    verdict = judge(seen, 0.55, opened=found_opening, start=found_start)
+
+    assert (found_opening, found_start) == (opened, start)
+    assert verdict.status is status
+    assert verdict.why
+    assert verdict.why_zh
+
+
+def test_grass_reaches_the_goal_but_without_canopy_it_is_no_forest():
+    verdict = judge(GRASSED, 0.5, opened=None, start=2018)
+
+    assert (GRASSED.value[3:] >= 0.8 * 0.5).all()
+    assert verdict.status is MineStatus.STALLED
+
+
+def test_where_canopy_is_not_known_the_index_alone_decides():
+    without = course(GRASSED.value, GRASSED.bare)
+
+    assert judge(without, 0.5, opened=None, start=2018).status is MineStatus.RESTORED
+
+
+def test_new_bare_ground_in_the_last_year_is_a_mine_at_work():
+    at_work = course(RISING.value, RISING.bare, canopy=RISING.canopy, new_bare=[0.0] * 8 + [400.0])
+    spared = course(RISING.value, RISING.bare, canopy=RISING.canopy, new_bare=[0.0] * 8 + [399.0])
+
+    assert judge(at_work, 0.55, opened=None, start=2019).status is MineStatus.ACTIVE
+    assert judge(spared, 0.55, opened=None, start=2019).status is MineStatus.RECOVERING
+
+
+def test_restored_and_fallen_below_seventy_percent_is_relapsed():
+    fell = course([0.5] * 8 + [0.34], [0.0] * 9)
+    sagged = course([0.5] * 8 + [0.36], [0.0] * 9)
+
+    assert judge(fell, 0.5, opened=None, start=None).status is MineStatus.RELAPSED
+    assert judge(sagged, 0.5, opened=None, start=None).status is MineStatus.RESTORED
+
+
+def test_without_a_clear_year_or_a_target_nothing_is_decided():
+    unseen = course([nan] * 9, [nan] * 9)
+
+    assert judge(unseen, 0.5, opened=None, start=None).status is MineStatus.UNKNOWN
+    assert judge(RISING, nan, opened=None, start=2019).status is MineStatus.UNKNOWN
+
+
+def test_a_slope_needs_four_years():
+    assert np.isnan(slope_interval([2020, 2021, 2022], np.array([0.1, 0.2, 0.3]))).all()
+    slope, low, high = slope_interval([2019, 2020, 2021, 2022], np.array([0.1, 0.21, 0.29, 0.4]))
+    assert slope == pytest.approx(0.098)
+    assert low < slope < high
+
+
+# --- ring and record ---------------------------------------------------------------------------
+
+SIDE = 60
+MINE = box(440_250, 3_219_650, 440_350, 3_219_750)
+RULES = Rules(reach_m=(50.0, 250.0), draws=100)
+
+
+def world(values, *, forest=0.6, years=YEARS, seed=1):
+    """Return years of a square of forest with a mine in its middle that has ``values``."""
+    rng = np.random.default_rng(seed)
+    x, y = 440_005.0 + 10 * np.arange(SIDE), 3_219_995.0 - 10 * np.arange(SIDE)
+    here = (np.abs(x - 440_300) < 50)[None, :] & (np.abs(y - 3_219_700) < 50)[:, None]
+    nbr = np.full((len(years), SIDE, SIDE), forest, "float32")
+    nbr[:, here] = np.asarray(values, "float32")[:, None]
+    nbr += rng.normal(0, 0.01, nbr.shape).astype("float32")
+    ndvi = nbr + np.float32(0.2)
+    land = np.where(nbr < 0.15, int(Land.BARE), int(Land.CONIFER)).astype("uint8")
+    layers = {"nbr": nbr, "ndvi": ndvi, "canopy": np.clip(nbr, 0, 1), "landcover": land}
+    return xr.Dataset(
+        {name: (("year", "y", "x"), values) for name, values in layers.items()},
+        coords={"year": list(years), "y": y, "x": x},
+    )
+
+
+def made(stack, **changes):
+    given = {"barred": None, "terrain": None, "known": {"opened": None, "start": None}}
+    return record_of(stack, MINE, **(given | changes), rules=RULES)
+
+
+def test_the_ring_is_stable_forest_at_its_distance_and_on_like_ground():
+    stack = world([0.0] * 9)
+    stack["nbr"][4, :, :10] = 0.1  # cleared once, in the west
+    stack["landcover"][:, :10, :] = int(Land.CROPLAND)  # fields in the north
+    inside = np.zeros((SIDE, SIDE), bool)
+    inside[25:35, 25:35] = True
+    height = np.tile(np.where(np.arange(SIDE) < 45, 0.0, 5.0 * (np.arange(SIDE) - 45)), (SIDE, 1))
+    terrain = terrain_of(height.astype("float32"), 10.0)
+    barred = np.zeros_like(inside)
+    barred[50:, :] = True
+
+    ring = reference_ring(stack, inside, barred, kind=terrain.kind, reach_m=(50.0, 250.0))
+
+    assert ring.sum() > 50
+    assert not ring[:, :10].any(), "was cleared"
+    assert not ring[:10].any(), "is no forest"
+    assert not ring[50:].any(), "was barred"
+    assert not ring[:, 47:].any(), "is steep, and the mine is flat"
+    assert not ring[22:38, 22:38].any(), "too near"
+
+
+def test_terrain_tells_slope_and_where_it_looks_to():
+    east = terrain_of(np.tile(-10.0 * np.arange(9, dtype="float32"), (9, 1)), 10.0)
+    north = terrain_of(np.tile(10.0 * np.arange(9, dtype="float32")[:, None], (1, 9)), 10.0)
+
+    assert east.slope[4, 4] == pytest.approx(45.0)
+    assert (east.kind[4, 4] - 1) % 4 == 1  # quadrants from north: 0 N, 1 E, 2 S, 3 W
+    assert (north.kind[4, 4] - 1) % 4 == 0
+
+
+def test_the_record_of_a_mine_that_greened():
+    record = made(world([0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55]))
+
+    assert record.verdict.status is MineStatus.RESTORED
+    assert (record.opened, record.start) == (None, 2018)
+    assert record.target_source == "reference ring"
+    assert record.target.value == pytest.approx(0.6, abs=0.01)
+    assert record.metrics["delta_ir"].value == pytest.approx(0.5, abs=0.02)
+    assert record.metrics["y2r"].value == 5
+    assert record.yearly["bare_share"][0] == pytest.approx(1.0)
+    for name, span in record.metrics.items():
+        assert span.low <= span.value <= span.high, name
+
+
+def test_the_target_is_what_was_there_before_where_that_was_seen():
+    record = made(world([0.5, 0.5, 0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]))
+
+    assert record.opened == 2019
+    assert record.target_source == "pre-disturbance"
+    assert record.target.value == pytest.approx(0.5, abs=0.02)
+    assert record.verdict.status is MineStatus.ACTIVE
+
+
+def test_a_bad_year_of_the_whole_scene_is_taken_off_by_the_ring():
+    hazy = world([0.3] * 9)
+    hazy["nbr"][5] -= 0.1
+
+    record = made(hazy)
+
+    assert record.verdict.status is MineStatus.STALLED
+    assert record.yearly["nbr"][5] == pytest.approx(0.2, abs=0.01)  # told as it was seen
+    assert record.target.value == pytest.approx(0.6 - 0.1 / 9, abs=0.01)
+
+
+def test_years_that_were_not_seen_are_gaps_and_not_bare():
+    stack = world([0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55])
+    for name in ("nbr", "ndvi", "canopy"):
+        stack[name][6] = np.nan
+    stack["landcover"][6] = 0
+
+    record = made(stack)
+
+    assert np.isnan(record.yearly["nbr"][6])
+    assert np.isnan(record.yearly["bare_share"][6])
+    assert record.yearly["seen_share"][6] == 0
+    assert record.verdict.status is MineStatus.RESTORED
+
+
+def test_without_enough_ground_to_compare_with_there_is_no_verdict():
+    stack = world([0.3] * 9)
+    stack["landcover"][:] = int(Land.CROPLAND)
+
+    record = made(stack)
+
+    assert record.ring_px == 0
+    assert record.target_source == ""
+    assert record.verdict.status is MineStatus.UNKNOWN
+
+
+def test_the_same_seed_gives_the_same_record():
+    stack = world([0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55])
+
+    assert made(stack).metrics == made(stack).metrics
+
+
+def test_a_mine_smaller_than_a_pixel_is_the_pixel_below_it():
+    speck = MINE.centroid.buffer(1)
+
+    record = record_of(
+        world([0.0] * 9), speck, barred=None, terrain=None,
+        known={"opened": None, "start": None}, rules=RULES,
+    )  # fmt: skip
+
+    assert record.verdict.status is MineStatus.ACTIVE

@@ -1,5 +1,6 @@
 """The one door by which layers that people supply come in: read, checked, mended, counted."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,7 +16,7 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import ConfigError
 
-__all__ = ["Layer", "column", "mended", "open_layer", "text"]
+__all__ = ["Layer", "column", "mended", "open_layer", "text", "told_apart", "year_of"]
 
 _MAX_FEATURES = 3_000_000
 _MAGIC = {
@@ -152,6 +153,42 @@ def column(frame: gpd.GeoDataFrame, *names: str) -> list[str] | None:
         if name.casefold() in fields:
             return [text(value) for value in frame[fields[name.casefold()]]]
     return None
+
+
+def told_apart(ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """
+    Make ids unique: a missing one is named after its place, a repeated one carries a number.
+
+    Returns
+    -------
+    list of str, list of str
+        The ids in their order, and those that stood more than once.
+
+    Examples
+    --------
+    >>> told_apart(["a", "", "a"])
+    (['a', '#2', 'a#2'], ['a'])
+    """
+    seen: Counter[str] = Counter()
+    unique = []
+    for place, given in enumerate(ids, start=1):
+        name = given or f"#{place}"
+        seen[name] += 1
+        unique.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
+    return unique, [name for name, count in seen.items() if count > 1]
+
+
+def year_of(value: str) -> int | None:
+    """
+    Year that a field begins with; None where it begins with none between 1900 and 2100.
+
+    >>> year_of("2018"), year_of("2018-05-01"), year_of("二〇一八"), year_of("0018")
+    (2018, 2018, None, None)
+    """
+    digits = value[:4]
+    if len(digits) < 4 or not (digits.isascii() and digits.isdigit()):
+        return None
+    return int(digits) if 1900 <= int(digits) <= 2100 else None
 
 
 def _read(path: Path, role: str) -> gpd.GeoDataFrame:

@@ -1,18 +1,25 @@
 """Mines: metrics against series worked out by hand, the ring, the status, the record."""
 
+import geopandas as gpd
 import numpy as np
 import pytest
+import rioxarray  # noqa: F401 (gives arrays their .rio)
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy import nan
 from shapely.geometry import box
 
-from jinhua_rs.errors import ContractError
+from jinhua_rs import store
+from jinhua_rs.errors import ContractError, IntegrityError, NoDataError
+from jinhua_rs.history import publications
+from jinhua_rs.layers import Layer
 from jinhua_rs.mines.judge import Course, MineStatus, judge, opening_of, slope_interval, start_of
 from jinhua_rs.mines.metrics import first_sustained, recovery
 from jinhua_rs.mines.record import Rules, record_of
 from jinhua_rs.mines.ring import reference_ring, terrain_of
+from jinhua_rs.mines.survey import mine_table, mines_of, roll_up, survey, yearly_table
+from jinhua_rs.period import Period
 from jinhua_rs.schema import Land
 
 # --- metrics -----------------------------------------------------------------------------------
@@ -20,12 +27,12 @@ from jinhua_rs.schema import Land
 KNOWN = {
     # series from the start on, target, before: delta_ir, yryr, rri, r80p, y2r
     "steady": ([0.0, 0.1, 0.2, 0.3, 0.4, 0.5], 0.5, 0.5, (0.5, 0.1, 1.0, 1.25, 4)),
-    "fourth year better than fifth": ([0.1, 0.1, 0.2, 0.3, 0.5, 0.3], 0.5, 0.6, (0.2, 0.04, 0.8, 1.25, 4)),
+    "fourth year better": ([0.1, 0.1, 0.2, 0.3, 0.5, 0.3], 0.5, 0.6, (0.2, 0.04, 0.8, 1.25, 4)),
     "never there": ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 0.5, 0.5, (0.0, 0.0, 0.0, 0.25, nan)),
     "there at once": ([0.4, 0.4, 0.4, 0.4, 0.4, 0.4], 0.5, 0.6, (0.0, 0.0, 0.0, 1.0, 0)),
-    "fifth unseen": ([0.1, 0.2, 0.3, 0.4, 0.5, nan], 0.5, 0.5, (nan, nan, 1.0, 1.25, 3)),
+    "fifth year unseen": ([0.1, 0.2, 0.3, 0.4, 0.5, nan], 0.5, 0.5, (nan, nan, 1.0, 1.25, 3)),
     "both late years unseen": ([0.1, 0.2, 0.3, 0.4, nan, nan], 0.5, 0.5, (nan, nan, nan, nan, 3)),
-    "a gap where the goal was crossed": ([0.1, 0.2, nan, nan, 0.5, 0.5], 0.5, 0.5, (0.4, 0.08, 1.0, 1.25, 4)),
+    "a gap at the goal": ([0.1, 0.2, nan, nan, 0.5, 0.5], 0.5, 0.5, (0.4, 0.08, 1.0, 1.25, 4)),
     "start unseen": ([nan, 0.2, 0.3, 0.4, 0.5, 0.5], 0.5, 0.5, (nan, nan, nan, 1.25, 3)),
     "four years only": ([0.1, 0.2, 0.3, 0.4], 0.5, 0.5, (nan, nan, nan, nan, 3)),
     "nothing lost": ([0.5, 0.5, 0.5, 0.5, 0.5, 0.5], 0.5, 0.5, (0.0, 0.0, nan, 1.25, 0)),
@@ -314,3 +321,91 @@ def test_a_mine_smaller_than_a_pixel_is_the_pixel_below_it():
     )  # fmt: skip
 
     assert record.verdict.status is MineStatus.ACTIVE
+
+
+# --- a layer of mines --------------------------------------------------------------------------
+
+
+def layer(**fields):
+    count = len(next(iter(fields.values())))
+    shapes = [box(440_250 + 200 * n, 3_219_650, 440_350 + 200 * n, 3_219_750) for n in range(count)]
+    return Layer("mines", gpd.GeoDataFrame(fields, geometry=shapes, crs="EPSG:4549"), "0" * 64)
+
+
+def test_mines_are_read_in_the_names_that_bureaus_use_and_told_apart():
+    found = mines_of(
+        layer(KSBH=["k1", "k1", ""], 矿山名称=["甲", "乙", "丙"], 治理年份=["2018", "x", ""])
+    )
+
+    assert found.frame["mine"].tolist() == ["#3", "k1", "k1#2"]
+    assert found.frame["name"].tolist() == ["丙", "甲", "乙"]
+    assert found.frame["start"].fillna(0).tolist() == [0, 2018, 0]
+    assert any("'k1' stands more than once" in en for en, _ in found.remarks)
+    assert any("no year, such as 'x'" in en for en, _ in found.remarks)
+
+
+def publish(root, stack):
+    """Write a stack as publications, a folder a year, as the recipe leaves them."""
+    for year in stack["year"].to_numpy():
+        folder = root / f"{year}" / "published"
+        folder.mkdir(parents=True)
+        for name, values in stack.sel(year=year).data_vars.items():
+            raster = values.drop_vars("year").rio.write_crs("EPSG:4549")
+            raster.rio.to_raster(folder / f"{name}.tif")
+        (folder / "run.json").write_text('{"label": "SIMULATED"}', encoding="utf-8")
+        store.write_sums(folder, [path for path in folder.rglob("*") if path.is_file()])
+
+
+def test_records_come_from_what_was_published_and_add_up_by_county(tmp_path):
+    publish(tmp_path, world([0.0, 0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.55]))
+    mines = mines_of(layer(site=["m1"], status=["治理中"]))
+    published = publications(tmp_path, Period(2024))
+
+    records = survey(mines, published, elevation=None, rules=RULES)
+    table = mine_table(mines, records, lambda _: "330782")
+
+    assert [one.period.year for one in published] == list(YEARS)
+    assert {one.label for one in published} == {"SIMULATED"}
+    row = table.iloc[0]
+    assert (row["status"], row["start"], row["county"]) == ("已恢复（持续）", 2018, "330782")
+    assert row["area_mu"] == 15.0
+    assert row["delta_ir_low"] <= row["delta_ir"] <= row["delta_ir_high"]
+    assert roll_up(table).loc["330782", ["total", "total_mu"]].tolist() == [1, 15.0]
+    assert yearly_table(records).query("measure == 'nbr'")["year"].tolist() == list(YEARS)
+
+
+def test_only_the_season_and_what_is_whole_counts_as_published(tmp_path):
+    publish(tmp_path, world([0.3] * 2, years=(2022, 2023)))
+    (tmp_path / "2021" / "published").mkdir(parents=True)  # never finished
+    (tmp_path / "2020Q4" / "published").mkdir(parents=True)
+    (tmp_path / "2022.330782" / "published").mkdir(parents=True)
+
+    found = publications(tmp_path, Period(2022))
+
+    assert [str(one.period) for one in found] == ["2022"]
+
+
+def test_a_map_that_was_changed_after_publishing_is_refused(tmp_path):
+    publish(tmp_path, world([0.3], years=(2022,)))
+    path = tmp_path / "2022" / "published" / "nbr.tif"
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+
+    with pytest.raises(IntegrityError, match="is not what was published"):
+        survey(
+            mines_of(layer(site=["m1"])),
+            publications(tmp_path, Period(2022)),
+            elevation=None,
+            rules=RULES,
+        )
+
+
+def test_publications_without_the_maps_say_what_is_missing(tmp_path):
+    publish(tmp_path, world([0.3], years=(2022,))[["ndvi"]])
+
+    with pytest.raises(NoDataError, match="ndvi, nbr and landcover"):
+        survey(
+            mines_of(layer(site=["m1"])),
+            publications(tmp_path, Period(2022)),
+            elevation=None,
+            rules=RULES,
+        )

@@ -289,6 +289,12 @@ def test_every_profile_loads(path):
     assert path.stem in catalog.profile_names()
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "stac/atlases").glob("*.toml")), ids=name_of)
+def test_every_atlas_loads(path):
+    assert catalog.load_atlas(str(path)).name == path.stem
+    assert path.stem in catalog.atlas_names()
+
+
 # --- packages ----------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from jinhua_rs import store
 from jinhua_rs.catalog.haul import Haul, require_kind, start_of
 from jinhua_rs.catalog.hrefs import Access
-from jinhua_rs.catalog.profiles import load_profile
+from jinhua_rs.catalog.profiles import Source, load_profile
 from jinhua_rs.catalog.proof import HEAD, claimed, damaged, looks_wrong, wrong_content
 from jinhua_rs.catalog.signing import Signer, unsigned
 from jinhua_rs.catalog.static import catalogue_file
@@ -42,9 +42,13 @@ class Fetched:
     checksum: str
 
 
-def access_to(stac: Stac) -> Access:
-    """Return the addresses that scenes of these settings may be read from; see :class:`Access`."""
-    profile = load_profile(stac.profile)
+def access_to(stac: Stac, source: Source | None = None) -> Access:
+    """
+    Return the addresses that imagery of these settings may be read from; see :class:`Access`.
+
+    ``source`` stands in place of the profile of the settings.
+    """
+    profile = source or load_profile(stac.profile)
     url = stac.url or profile.url
     web = urlsplit(url).scheme in ("http", "https")
     return Access.of(profile, stac, folder=None if web else catalogue_file(url).parent)
@@ -74,10 +78,10 @@ class Courier:
         self._direct: set[str] = set()
 
     @classmethod
-    def of(cls, stac: Stac) -> Self:
-        """Make the courier of the settings; raises as :func:`access_to`."""
-        signer = Signer(load_profile(stac.profile), stac)
-        return cls(access_to(stac), signer, timeout_s=stac.timeout_s, retries=stac.retries)
+    def of(cls, stac: Stac, source: Source | None = None) -> Self:
+        """Make the courier of the settings; arguments and errors as for :func:`access_to`."""
+        signer = Signer(source or load_profile(stac.profile), stac)
+        return cls(access_to(stac, source), signer, timeout_s=stac.timeout_s, retries=stac.retries)
 
     def close(self) -> None:
         """Let go of idle connections."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
-from jinhua_rs.catalog.profiles import Profile
+from jinhua_rs.catalog.profiles import Source
 from jinhua_rs.errors import IntegrityError
 from jinhua_rs.settings import Stac
 
@@ -63,7 +63,7 @@ class Access:
     loopback: bool = False
 
     @classmethod
-    def of(cls, profile: Profile, stac: Stac | None = None, *, folder: Path | None = None) -> Self:
+    def of(cls, profile: Source, stac: Stac | None = None, *, folder: Path | None = None) -> Self:
         """Hosts of the profile and the settings; roots of the settings and a local catalogue."""
         stac = stac or Stac()
         roots = (*stac.allowed_roots, *((folder,) if folder else ()))

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,16 @@ from jinhua_rs.catalog.values import (
 from jinhua_rs.errors import ConfigError, IntegrityError
 from jinhua_rs.scene import BAND_NAMES, Asset, Scene
 
-__all__ = ["Candidate", "Lineage", "to_candidate", "to_scene"]
+__all__ = [
+    "Candidate",
+    "Lineage",
+    "named",
+    "pick_asset",
+    "read_asset",
+    "read_crs",
+    "to_candidate",
+    "to_scene",
+]
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9_.-]{1,200}")
 _TILE = re.compile(r"[A-Za-z0-9_-]{1,32}")
@@ -102,6 +112,20 @@ def to_candidate(
     base: str = "",
 ) -> Candidate:
     """Do the work of :func:`to_scene` and keep the facts for telling copies apart."""
+    with named(item):
+        return _read(item, profile, access or Access.of(profile), _wanted(bands), base)
+
+
+@contextmanager
+def named(item: Item) -> Iterator[str]:
+    """
+    Yield the id of an item, once it is known to be safe; what goes wrong with it bears the name.
+
+    Raises
+    ------
+    IntegrityError
+        If the id is missing or could be something else than a name.
+    """
     identity = item.get("id")
     if not isinstance(identity, str) or not _SAFE_ID.fullmatch(identity) or ".." in identity:
         shown = ascii(str(identity)[:80])
@@ -110,7 +134,7 @@ def to_candidate(
             zh=f"影像编号 {shown} 不安全或缺失；请向数据提供方反映",
         )
     try:
-        return _read(item, profile, access or Access.of(profile), _wanted(bands), base)
+        yield identity
     except IntegrityError as error:
         raise IntegrityError(f"{identity}: {error}", zh=f"{identity}：{error.zh}") from error
 
@@ -149,7 +173,8 @@ def _read(
         crs=_crs(properties, raw),
         footprint=read_footprint(item.get("geometry")),
         assets={
-            name: _asset(asset, properties, profile, access, base) for name, asset in raw.items()
+            name: read_asset(asset, properties, profile.alternate, access, base)
+            for name, asset in raw.items()
         },
         provider=profile.name,
         simulated=properties.get("jinhua:simulated") is True,
@@ -179,10 +204,8 @@ def _first(properties: Item, names: Sequence[str]) -> Any:  # noqa: ANN401 - JSO
 
 def _pick(item: Item, profile: Profile, band: str) -> Item:
     """Find the asset of a canonical band by the names of the profile, the best first."""
-    assets = item.get("assets")
     names = profile.bands[band]
-    found = (assets.get(name) for name in names) if isinstance(assets, Mapping) else ()
-    asset = next((asset for asset in found if isinstance(asset, Mapping)), None)
+    asset = pick_asset(item, names)
     if asset is None:
         kind, kind_zh = ("scene classification", "场景分类") if band == "scl" else ("band", "波段")
         raise bad(
@@ -192,9 +215,21 @@ def _pick(item: Item, profile: Profile, band: str) -> Item:
     return asset
 
 
-def _asset(asset: Item, properties: Item, profile: Profile, access: Access, base: str) -> Asset:
+def pick_asset(item: Item, names: Sequence[str]) -> Item | None:
+    """Find an asset by its names, the best first; None where the item has none of them."""
+    assets = item.get("assets")
+    found = (assets.get(name) for name in names) if isinstance(assets, Mapping) else ()
+    return next((asset for asset in found if isinstance(asset, Mapping)), None)
+
+
+def read_asset(asset: Item, properties: Item, alternate: str, access: Access, base: str) -> Asset:
+    """
+    Read one asset of an item; its address is resolved, and refused where it is not allowed.
+
+    ``alternate`` names the address to prefer (alternate-assets extension); empty: the main one.
+    """
     alternates = asset.get("alternate")
-    other = alternates.get(profile.alternate) if isinstance(alternates, Mapping) else None
+    other = alternates.get(alternate) if isinstance(alternates, Mapping) else None
     href = (other if isinstance(other, Mapping) else asset).get("href")
     if not isinstance(href, str) or not href:
         raise bad("an asset has no address", "资产没有地址")
@@ -260,17 +295,23 @@ def _sun(properties: Item, fields: Fields) -> tuple[float, float] | None:
 
 
 def _crs(properties: Item, assets: Mapping[str, Item]) -> str:
-    """CRS of the projection extension, 1.x ``proj:epsg`` or 2.x ``proj:code``, item or asset."""
-    found = {code for asset in assets.values() if (code := _code(asset) or _code(properties))}
+    """Read the one CRS of all assets."""
+    found = {code for asset in assets.values() if (code := read_crs(asset, properties))}
     if len(found) != 1:
         raise bad(f"it states {len(found) or 'no'} CRS", f"坐标系缺失或不唯一（{len(found)} 个）")
-    code = found.pop()
-    if not _known_crs(code):
+    return found.pop()
+
+
+def read_crs(asset: Item, properties: Item) -> str:
+    """CRS that the asset, or else the item, states by the projection extension; empty if none."""
+    code = _code(asset) or _code(properties)
+    if code and not _known_crs(code):
         raise bad(f"CRS {code!r:.40} is unknown", f"未知的坐标系 {code!r:.40}")
     return code
 
 
 def _code(holder: Item) -> str:
+    """CRS of the projection extension, 1.x ``proj:epsg`` or 2.x ``proj:code``."""
     code, epsg = holder.get("proj:code"), holder.get("proj:epsg")
     if isinstance(code, str):
         return code

@@ -1,20 +1,33 @@
-"""What differs between imagery providers, as data: one TOML file in ``stac/profiles`` each."""
+"""What differs between providers, as data: one TOML file below ``stac`` for each."""
 
 import re
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from jinhua_rs.errors import ConfigError
 from jinhua_rs.scene import BAND_NAMES
+from jinhua_rs.schema import TREE_CLASSES, Land
 
-__all__ = ["Fields", "OffsetRule", "Profile", "Signing", "load_profile", "profile_names"]
+__all__ = [
+    "AtlasProfile",
+    "Fields",
+    "OffsetRule",
+    "Profile",
+    "Signing",
+    "Source",
+    "atlas_names",
+    "load_atlas",
+    "load_profile",
+    "profile_names",
+]
 
 Names = tuple[str, ...]
+S = TypeVar("S", bound="Source")
 BaselineText = Annotated[str, Field(pattern=r"^\d{2}\.\d{2}$")]
 
 
@@ -81,9 +94,9 @@ class Signing(_Part):
         return self
 
 
-class Profile(_Part):
+class Source(_Part):
     """
-    A provider of Sentinel-2 L2A, in words the rest of the house does not need to know.
+    Where something is found by STAC, and under which terms.
 
     ``hosts`` may hold ``name``, ``*.name`` (any subdomain), ``name:port`` and ``s3://bucket``.
     """
@@ -92,22 +105,27 @@ class Profile(_Part):
     """File name without ending; provenance only, no code may branch on it."""
     title: str
     url: str = ""
-    """API root; empty means that ``[stac] url`` must give one."""
+    """API root; empty means that the settings must give one."""
     collection: str = ""
     """Collection id; empty means any."""
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
-    scale: Annotated[float, Field(gt=0)]
-    """Reflectance per DN."""
     hosts: Names
     alternate: str = ""
     """Name of the alternate address to prefer (alternate-assets extension); empty: the main one."""
     licence: str
     attribution: str
+    signing: Signing = Signing()
+
+
+class Profile(Source):
+    """A provider of Sentinel-2 L2A, in words the rest of the house does not need to know."""
+
+    scale: Annotated[float, Field(gt=0)]
+    """Reflectance per DN."""
     bands: dict[str, Names]
     """Canonical band name to asset names, the best first."""
     offset: OffsetRule
     fields_: Annotated[Fields, Field(alias="fields")]
-    signing: Signing = Signing()
 
     @model_validator(mode="after")
     def _all_bands(self) -> Self:
@@ -121,9 +139,39 @@ class Profile(_Part):
         return self
 
 
+_SAYS = {"tree", "open", *(land.name.lower() for land in Land if land and land not in TREE_CLASSES)}
+"""What a code of a reference map may stand for; see :class:`jinhua_rs.atlas.Atlas`."""
+
+
+class AtlasProfile(Source):
+    """An atlas: a map of classes, or elevation."""
+
+    asset: Annotated[Names, Field(min_length=1)]
+    """Asset names, the best first."""
+    kind: Literal["class", "elevation"]
+    nodata: float | None = None
+    """Number that stands for "not seen" beside what a file itself declares."""
+    classes: dict[Annotated[int, Field(ge=1, le=255)], str] = {}
+    """Code to ``tree``, ``open`` or a land-cover class; see :class:`jinhua_rs.atlas.Atlas`."""
+
+    @model_validator(mode="after")
+    def _classes_fit(self) -> Self:
+        if (self.kind == "class") != bool(self.classes):
+            raise ValueError("[classes] belongs to an atlas of kind 'class', and only there")
+        unknown = sorted(set(self.classes.values()) - _SAYS)
+        if unknown:
+            raise ValueError(f"[classes] says {unknown}; known are {', '.join(sorted(_SAYS))}")
+        return self
+
+
 def profile_names(folder: Path | None = None) -> tuple[str, ...]:
-    """Names of the profiles at hand, sorted."""
-    return tuple(sorted(path.stem for path in (folder or _folder()).glob("*.toml")))
+    """Names of the imagery profiles at hand, sorted."""
+    return _names(folder or _folder("profiles"))
+
+
+def atlas_names(folder: Path | None = None) -> tuple[str, ...]:
+    """Names of the atlases at hand, sorted."""
+    return _names(folder or _folder("atlases"))
 
 
 def load_profile(name: str, *, folder: Path | None = None) -> Profile:
@@ -147,7 +195,23 @@ def load_profile(name: str, *, folder: Path | None = None) -> Profile:
     >>> load_profile("planetary-computer").bands["nir"]
     ('B08',)
     """
-    path = Path(name) if name.endswith(".toml") else _named(name, folder or _folder())
+    return _load(Profile, name, folder or _folder("profiles"))
+
+
+def load_atlas(name: str, *, folder: Path | None = None) -> AtlasProfile:
+    """
+    Read ``stac/atlases/<name>.toml``, or the file itself; as :func:`load_profile`.
+
+    Examples
+    --------
+    >>> load_atlas("esa-worldcover").classes[10]
+    'tree'
+    """
+    return _load(AtlasProfile, name, folder or _folder("atlases"))
+
+
+def _load(kind: type[S], name: str, folder: Path) -> S:
+    path = Path(name) if name.endswith(".toml") else _named(name, folder)
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -156,31 +220,32 @@ def load_profile(name: str, *, folder: Path | None = None) -> Profile:
             zh=f"无法读取数据源配置 {path.name}（{error}）；请修正文件或改用其他数据源",
         ) from error
     try:
-        return Profile.model_validate({**raw, "name": path.stem})
+        return kind.model_validate({**raw, "name": path.stem})
     except ValidationError as error:
-        raise _wrong(path.name, error) from error
+        raise _wrong(kind, path.name, error) from error
 
 
-def _folder() -> Path:
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+def _folder(kind: str) -> Path:
     """Profiles of the installed package, or of the source tree beside it."""
-    packaged = Path(__file__).with_name("_profiles")
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "stac" / "profiles"
+    packaged = Path(__file__).with_name(f"_{kind}")
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "stac" / kind
 
 
 def _named(name: str, folder: Path) -> Path:
-    known = profile_names(folder)
+    known = _names(folder)
     if re.fullmatch(r"[a-z0-9-]+", name) and name in known:
         return folder / f"{name}.toml"
     close = get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
     hint_zh = f"是否想写 {close[0]!r}？" if close else f"可用：{'、'.join(known)}"
-    raise ConfigError(
-        f"[stac] profile: unknown profile {name!r}; {hint}",
-        zh=f"[stac] profile：未知的数据源 {name!r}；{hint_zh}",
-    )
+    raise ConfigError(f"unknown profile {name!r}; {hint}", zh=f"未知的数据源 {name!r}；{hint_zh}")
 
 
-def _wrong(file: str, error: ValidationError) -> ConfigError:
+def _wrong(kind: type[Source], file: str, error: ValidationError) -> ConfigError:
     """Turn the first complaint into a message with a hint; a misspelt key comes first."""
     first = min(error.errors(), key=lambda complaint: complaint["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"]) or "profile"
@@ -190,7 +255,7 @@ def _wrong(file: str, error: ValidationError) -> ConfigError:
             f"{file}: {key}: {message}; see stac/README.md",
             zh=f"{file}：{key} 的值无效（{message}）；参见 stac/README.md",
         )
-    known = _keys(tuple(str(part) for part in first["loc"][:-1]))
+    known = _keys(kind, tuple(str(part) for part in first["loc"][:-1]))
     close = get_close_matches(str(first["loc"][-1]), known, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(known)}"
     hint_zh = f"是否想写 {close[0]!r}？" if close else f"可用：{'、'.join(known)}"
@@ -199,9 +264,9 @@ def _wrong(file: str, error: ValidationError) -> ConfigError:
     )
 
 
-def _keys(section: tuple[str, ...]) -> list[str]:
+def _keys(kind: type[Source], section: tuple[str, ...]) -> list[str]:
     sections: dict[tuple[str, ...], type[_Part]] = {
-        (): Profile,
+        (): kind,
         ("offset",): OffsetRule,
         ("fields",): Fields,
         ("signing",): Signing,

@@ -19,7 +19,7 @@ from jinhua_rs.catalog.hrefs import Access
 from jinhua_rs.catalog.inventory import Inventory
 from jinhua_rs.catalog.items import Candidate, to_candidate
 from jinhua_rs.catalog.mgrs import squares, tile_outline
-from jinhua_rs.catalog.profiles import Profile, load_profile
+from jinhua_rs.catalog.profiles import Source, load_profile
 from jinhua_rs.catalog.static import catalogue_file, walk
 from jinhua_rs.catalog.values import read_footprint, read_instant
 from jinhua_rs.errors import ConfigError, IntegrityError
@@ -27,7 +27,7 @@ from jinhua_rs.period import ZONE, Period
 from jinhua_rs.scene import BAND_NAMES, Scene, SceneDecision
 from jinhua_rs.settings import Stac
 
-__all__ = ["reach", "search"]
+__all__ = ["address_of", "bounds_of", "find", "reach", "search"]
 
 _log = logging.getLogger(__name__)
 
@@ -82,9 +82,9 @@ def search(
     """
     profile = load_profile(stac.profile)
     rules = Rules(max_cloud=stac.max_cloud, margin_days=margin_days, season=season)
-    bounds, url = _bounds(area), _address(stac, profile)
+    bounds, url = bounds_of(area), address_of(stac, profile)
     questions = _questions(stac.collection or profile.collection, area, rules.window(period))
-    found, folder = _find(stac, url, questions, profile.page_size)
+    found, folder = find(stac, url, questions, profile.page_size)
     access = Access.of(profile, stac, folder=folder)
     read = partial(to_candidate, profile=profile, access=access, bands=bands)
     candidates, unfit = _sorted_out(_asked_for(found, questions), read, area)
@@ -106,7 +106,7 @@ def search(
 
 def reach(stac: Stac) -> str:
     """Tell which catalogue the settings lead to, after opening it; raises as :func:`search`."""
-    url = _address(stac, load_profile(stac.profile))
+    url = address_of(stac, load_profile(stac.profile))
     if urlsplit(url).scheme in ("http", "https"):
         return f"{greet(stac, url)} {url}"
     return str(catalogue_file(url))
@@ -155,7 +155,7 @@ def _months(start: datetime, stop: datetime) -> Iterator[tuple[datetime, datetim
         start = end
 
 
-def _find(
+def find(
     stac: Stac, url: str, questions: list[Question], page_size: int
 ) -> tuple[Iterator[Found], Path | None]:
     """Yield the items of an API, or those of a folder, which is named too."""
@@ -165,7 +165,8 @@ def _find(
     return walk(root), root.parent
 
 
-def _address(stac: Stac, profile: Profile) -> str:
+def address_of(stac: Stac, profile: Source) -> str:
+    """Address of the catalogue: that of the settings, else the profile's own."""
     url = stac.url or profile.url
     if url:
         return url
@@ -177,7 +178,8 @@ def _address(stac: Stac, profile: Profile) -> str:
     )
 
 
-def _bounds(area: BaseGeometry) -> Bounds:
+def bounds_of(area: BaseGeometry) -> Bounds:
+    """Bounds of an area, checked to be longitudes and latitudes."""
     west, south, east, north = (float(bound) for bound in area.bounds or [float("nan")] * 4)
     if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
         raise ConfigError(

@@ -12,7 +12,7 @@ from urllib3.util import Retry, Timeout
 
 from jinhua_rs.catalog.hrefs import host_allowed, is_loopback
 from jinhua_rs.catalog.patience import LONGEST_WAIT_S
-from jinhua_rs.catalog.profiles import Profile
+from jinhua_rs.catalog.profiles import Source
 from jinhua_rs.catalog.values import read_instant
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.settings import Stac
@@ -48,7 +48,7 @@ class Signer:
 
     Parameters
     ----------
-    profile : Profile
+    profile : Source
         Says the method and where a token is asked for.
     stac : Stac
         Collection, timeout and retries.
@@ -57,7 +57,7 @@ class Signer:
     """
 
     def __init__(
-        self, profile: Profile, stac: Stac, *, clock: Callable[[], datetime] = utc_now
+        self, profile: Source, stac: Stac, *, clock: Callable[[], datetime] = utc_now
     ) -> None:
         self._profile = profile
         self._stac = stac

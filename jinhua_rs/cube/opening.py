@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,16 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs.cube.placement import pixel_size
 from jinhua_rs.scene import Asset, Scene
 
-__all__ = ["Expected", "Unusable", "once_more", "opened", "reading"]
+__all__ = [
+    "Expected",
+    "Unusable",
+    "broken_word",
+    "odd_form",
+    "once_more",
+    "opened",
+    "opened_asset",
+    "reading",
+]
 
 _MAGIC = {
     "GTiff": (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
@@ -128,17 +137,24 @@ def opened(expected: Expected, band: str) -> Iterator[DatasetReader]:
     """
     asset = expected.scene.assets[band]
     driver = "JP2OpenJPEG" if asset.href.lower().split("?")[0].endswith(".jp2") else "GTiff"
+    with opened_asset(asset, driver, band) as source:
+        for wrong in _faults(source, asset, expected):
+            raise Unusable(band, wrong)
+        yield source
+
+
+@contextmanager
+def opened_asset(asset: Asset, driver: str, name: str) -> Iterator[DatasetReader]:
+    """Open an asset as what it must be and nothing else; ``Unusable`` is named ``name``."""
     if "://" not in asset.href:
-        _check_file(Path(asset.href), asset, driver, band)
+        _check_file(Path(asset.href), asset, driver, name)
     try:
         with _open(asset.href, driver) as source:
-            for wrong in _faults(source, asset, expected):
-                raise Unusable(band, wrong)
             yield source
     except NotGeoreferencedWarning:
-        raise Unusable(band, "has no place on the ground: no transform in the file") from None
+        raise Unusable(name, "has no place on the ground: no transform in the file") from None
     except (RasterioError, OSError) as error:
-        raise Unusable(band, _reason(error)) from error
+        raise Unusable(name, _reason(error)) from error
 
 
 def _open(href: str, driver: str) -> DatasetReader:
@@ -169,26 +185,36 @@ def _faults(source: DatasetReader, asset: Asset, expected: Expected) -> Iterator
         yield f"holds {source.dtypes[0]}, scene classes are uint8"
     if source.crs != expected.crs:
         yield f"CRS is {source.crs}, the item says {expected.scene.crs}"
-    if asset.shape and source.shape != asset.shape:
-        yield f"size is {source.shape}, the item says {asset.shape}"
-    if asset.transform and not source.transform.almost_equals(asset.transform, 1e-6):
-        yield f"transform is {tuple(source.transform)[:6]}, the item says {asset.transform}"
+    yield from broken_word(source, asset)
     if not _holds(source.bounds, expected.ground):
         yield f"lies on {tuple(source.bounds)}, the scene's footprint on {expected.ground}"
 
 
+def broken_word(source: DatasetReader, asset: Asset) -> Iterator[str]:
+    """Say where a header differs from the grid that the item states."""
+    if asset.shape and source.shape != asset.shape:
+        yield f"size is {source.shape}, the item says {asset.shape}"
+    if asset.transform and not source.transform.almost_equals(asset.transform, 1e-6):
+        yield f"transform is {tuple(source.transform)[:6]}, the item says {asset.transform}"
+
+
 def _odd_pixels(source: DatasetReader) -> Iterator[str]:
     """Say what no band of Sentinel-2 has, and what would take memory without end."""
-    if source.count != 1:
-        yield f"holds {source.count} bands where one is expected"
-    if source.dtypes[0] not in _TYPES:
-        yield f"holds {source.dtypes[0]}, none of {', '.join(_TYPES)}"
-    if max(source.shape) > _LARGEST_SIDE:
-        yield f"is {source.shape} px large, more than {_LARGEST_SIDE} a side"
-    if np.prod(source.block_shapes[0]) > _LARGEST_BLOCK:
-        yield f"has blocks of {source.block_shapes[0]} px"
+    yield from odd_form(source, _TYPES, _LARGEST_SIDE)
     if not all(_PIXEL_M[0] <= side <= _PIXEL_M[1] for side in pixel_size(source.transform)):
         yield f"has pixels of {pixel_size(source.transform)} m"
+
+
+def odd_form(source: DatasetReader, types: Sequence[str], largest_side: int) -> Iterator[str]:
+    """Say where a raster has another form than one band of these types, in blocks of sane size."""
+    if source.count != 1:
+        yield f"holds {source.count} bands where one is expected"
+    if source.dtypes[0] not in types:
+        yield f"holds {source.dtypes[0]}, none of {', '.join(types)}"
+    if max(source.shape) > largest_side:
+        yield f"is {source.shape} px large, more than {largest_side} a side"
+    if np.prod(source.block_shapes[0]) > _LARGEST_BLOCK:
+        yield f"has blocks of {source.block_shapes[0]} px"
 
 
 def _holds(

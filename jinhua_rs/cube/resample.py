@@ -14,7 +14,7 @@ from jinhua_rs.cube.warp import UNSEEN, bilinear, nearest
 from jinhua_rs.errors import GridMismatch
 from jinhua_rs.scene import Scene
 
-__all__ = ["Engine", "Patch", "Target", "write_classes", "write_reflectance"]
+__all__ = ["Engine", "Patch", "Target", "write_classes", "write_heights", "write_reflectance"]
 
 Engine = Literal["compiled", "library"]
 
@@ -108,6 +108,17 @@ def write_classes(patch: Patch, target: Target, out: npt.NDArray[Any]) -> None:
     _by_gdal(plain, target, out.view(np.uint8), Resampling.nearest)
 
 
+def write_heights(patch: Patch, target: Target, out: npt.NDArray[np.float32]) -> None:
+    """
+    Write elevation onto the grid: bilinear, or the mean where the grid is coarse; NaN = not known.
+
+    By GDAL: the kernels are for digital numbers, of which 0 is not seen.
+    """
+    _require_grid(out, target)
+    how = Resampling.average if target.placement.is_coarse(patch.transform) else Resampling.bilinear
+    _by_gdal(patch, target, out, how, unseen=np.nan)
+
+
 def _require_grid(out: npt.NDArray[Any], target: Target) -> None:
     """Refuse an array of another size: the kernels check no bounds and would write beyond it."""
     if out.shape != target.geobox.shape:
@@ -118,13 +129,20 @@ def _require_grid(out: npt.NDArray[Any], target: Target) -> None:
         )
 
 
-def _by_gdal(patch: Patch, target: Target, out: npt.NDArray[Any], resampling: Resampling) -> None:
+def _by_gdal(
+    patch: Patch,
+    target: Target,
+    out: npt.NDArray[Any],
+    resampling: Resampling,
+    *,
+    unseen: float = 0,
+) -> None:
     crs, affine = str(target.geobox.crs), target.geobox.affine
     for left in range(0, out.shape[1], _STRIP):
-        strip = np.zeros_like(out[:, left : left + _STRIP])
+        strip = np.full_like(out[:, left : left + _STRIP], unseen)
         reproject(
             patch.pixels, strip, src_transform=patch.transform, src_crs=target.placement.crs,
-            src_nodata=0, dst_transform=affine * Affine.translation(left, 0), dst_crs=crs,
-            dst_nodata=0, resampling=resampling, num_threads=1, XSCALE=1, YSCALE=1,
+            src_nodata=unseen, dst_transform=affine * Affine.translation(left, 0), dst_crs=crs,
+            dst_nodata=unseen, resampling=resampling, num_threads=1, XSCALE=1, YSCALE=1,
         )  # fmt: skip
         out[:, left : left + _STRIP] = strip

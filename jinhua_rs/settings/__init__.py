@@ -3,6 +3,7 @@
 from jinhua_rs.settings.loading import ENV_PREFIX, Sourced, load_settings
 from jinhua_rs.settings.sections import (
     Area,
+    Atlas,
     Certificate,
     Cluster,
     Composite,
@@ -23,6 +24,7 @@ from jinhua_rs.settings.sections import (
 __all__ = [
     "ENV_PREFIX",
     "Area",
+    "Atlas",
     "Certificate",
     "Cluster",
     "Composite",

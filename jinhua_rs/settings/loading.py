@@ -126,7 +126,11 @@ def _anchored(section: str, key: str, value: object, folder: Path) -> object:
         return (folder / value).resolve()
     if (section, key) == ("stac", "allowed_roots") and isinstance(value, list):
         return [(folder / str(item)).resolve() for item in value]
-    if (section, key) == ("stac", "url") and isinstance(value, str) and value.startswith("."):
+    if (
+        (section, key) in (("stac", "url"), ("atlas", "url"))
+        and isinstance(value, str)
+        and value.startswith(".")
+    ):
         return str((folder / value).resolve())
     return value
 

@@ -9,7 +9,8 @@ from jinhua_rs.grid import Grid
 from jinhua_rs.scene import BAND_NAMES
 
 __all__ = [
-    "Area", "Certificate", "Cluster", "Composite", "Gates", "Layers", "Mask", "Model", "Output",
+    "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Layers", "Mask", "Model",
+    "Output",
     "Reference", "Report", "Run", "Section", "Settings", "Stac", "Target", "Time",
 ]  # fmt: skip
 
@@ -69,6 +70,13 @@ class Stac(Section):
     """Local folders from which imagery may be read; a file elsewhere is refused."""
     allowed_hosts: tuple[str, ...] = ()
     """Hosts from which imagery may be read, beside those of the profile."""
+
+
+class Atlas(Section):
+    """Where atlases are found: maps of other makers, and elevation (``stac/atlases``)."""
+
+    url: str = ""
+    """API root or folder with ``catalog.json``; empty means each atlas's own address."""
 
 
 class Composite(Section):
@@ -265,6 +273,7 @@ class Settings(Section):
     area: Area = Area()
     time: Time = Time()
     stac: Stac = Stac()
+    atlas: Atlas = Atlas()
     mask: Mask = Mask()
     composite: Composite = Composite()
     certificate: Certificate = Certificate()
@@ -282,3 +291,8 @@ class Settings(Section):
     def grid(self) -> Grid:
         """The pixel grid of ``[area]``."""
         return Grid(self.area.crs, self.area.resolution, self.area.tile_size)
+
+    @property
+    def atlas_stac(self) -> Stac:
+        """How atlases are asked for: at their own address, as patiently as ``[stac]``."""
+        return self.stac.model_copy(update={"url": self.atlas.url, "collection": ""})

@@ -17,10 +17,11 @@ from jinhua_rs.layers import Layer
 from jinhua_rs.mines.judge import Course, MineStatus, judge, opening_of, slope_interval, start_of
 from jinhua_rs.mines.metrics import first_sustained, recovery
 from jinhua_rs.mines.record import Rules, record_of
-from jinhua_rs.mines.ring import reference_ring, terrain_of
+from jinhua_rs.mines.ring import reference_ring
 from jinhua_rs.mines.survey import mine_table, mines_of, roll_up, survey, yearly_table
 from jinhua_rs.period import Period
 from jinhua_rs.schema import Land
+from jinhua_rs.terrain import terrain_of
 
 # --- metrics -----------------------------------------------------------------------------------
 

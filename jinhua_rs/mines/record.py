@@ -12,7 +12,8 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.mines.judge import Course, Verdict, judge, opening_of, start_of
 from jinhua_rs.mines.metrics import Recovery, recovery
-from jinhua_rs.mines.ring import STEEP_DEG, Terrain, reference_ring
+from jinhua_rs.mines.ring import reference_ring
+from jinhua_rs.terrain import STEEP_DEG, Terrain
 
 __all__ = ["INDICES", "MineRecord", "Rules", "Span", "record_of"]
 

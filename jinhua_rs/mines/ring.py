@@ -1,7 +1,5 @@
 """The ground that a mine is measured against: stable vegetation around it, on like terrain."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
@@ -9,59 +7,18 @@ from scipy import ndimage
 
 from jinhua_rs.schema import TREE_CLASSES, Land
 
-__all__ = ["RING_LEAST", "STEEP_DEG", "Terrain", "reference_ring", "terrain_of"]
+__all__ = ["RING_LEAST", "reference_ring"]
 
 RING_LEAST = 50
 """Pixels that a reference ring must have."""
 
-STEEP_DEG = 55.0
-"""Slope from which a face stays bare whatever is done; told apart from the ground that can heal."""
-
 _SHRUBLAND = (*TREE_CLASSES, Land.SHRUB)
-_SLOPE_EDGES = (5.0, 15.0, 25.0, 35.0)
-"""Degrees; slope classes of forestry practice (平 缓 斜 陡 急)."""
-_FLAT_DEG = 5.0
-"""Ground flatter than this has no aspect."""
 _SHARE = 0.05
 """A class of terrain that makes up less of the mine than this is not looked for around it."""
 _STEADY = 0.15
 """A pixel whose index strayed further than this from its median in any year is not stable."""
 
 Booleans = NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Terrain:
-    """
-    Slope and terrain class of each pixel.
-
-    ``slope`` ndarray, float32, dims (y, x), degrees, NaN = not known; ``kind`` ndarray, int16,
-    dims (y, x): slope class and aspect quadrant in one number, -1 = not known.
-    """
-
-    slope: NDArray[np.float32]
-    kind: NDArray[np.int16]
-
-
-def terrain_of(height: NDArray[np.float32], pixel: float) -> Terrain:
-    """
-    Slope and terrain class from elevation.
-
-    Parameters
-    ----------
-    height : ndarray, float32, dims (y, x), m
-        North up; NaN = not known.
-    pixel : float
-        Side of a pixel, m.
-    """
-    down, right = np.gradient(height.astype(np.float64), pixel)
-    slope = np.degrees(np.arctan(np.hypot(down, right)))
-    faces = np.degrees(np.arctan2(-right, down)) % 360  # where the slope looks to, from north
-    quadrant = (((faces + 45) % 360) // 90).astype(np.int16)
-    steepness = np.digitize(slope, _SLOPE_EDGES).astype(np.int16)
-    kind = np.where(slope < _FLAT_DEG, 0, 1 + 4 * steepness + quadrant)
-    kind = np.where(np.isnan(slope), -1, kind)
-    return Terrain(slope.astype(np.float32), kind.astype(np.int16))
 
 
 def reference_ring(

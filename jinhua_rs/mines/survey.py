@@ -18,7 +18,7 @@ from jinhua_rs.layers import Layer, column, told_apart, year_of
 from jinhua_rs.mines.judge import MineStatus
 from jinhua_rs.mines.metrics import Recovery
 from jinhua_rs.mines.record import INDICES, MineRecord, Rules, record_of
-from jinhua_rs.mines.ring import terrain_of
+from jinhua_rs.terrain import terrain_of
 from jinhua_rs.units import mu
 
 __all__ = ["Elevation", "Mines", "mine_table", "mines_of", "roll_up", "survey", "yearly_table"]

@@ -2,13 +2,14 @@
 Forest rows: tree cover and its change by reporting unit, from published maps and a sample.
 
 A number with an interval comes from the reference sample (:mod:`jinhua_rs.estimation.area`);
-the map gives it the strata: county by map class, ground not seen included. Without a sample
-the map count stands in, marked ``no_interval``. Below the gate of clear ground no row has a
-number.
+the map gives it the strata: county by map class, ground not seen included. A sample that was
+drawn by a design keeps the strata and areas of its design, whatever today's map says. Without a
+sample the map count stands in, marked ``no_interval``. Below the gate of clear ground no row has
+a number.
 """
 
 from collections.abc import Hashable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +23,7 @@ import shapely
 from jinhua_rs.errors import ConfigError, ContractError
 from jinhua_rs.estimation.area import coverage, panel_change
 from jinhua_rs.period import Period
+from jinhua_rs.points import Drawn
 from jinhua_rs.schema import FOREST_CANOPY, INDICATORS, Change, Forest, Status, rows
 from jinhua_rs.units import hectares
 from jinhua_rs.zonal import class_areas, means
@@ -29,6 +31,7 @@ from jinhua_rs.zonal import class_areas, means
 __all__ = ["ForestMaps", "change_rows", "coverage_rows"]
 
 _MIN_PIECE = 1.0  # m²; smaller pieces are leftovers of shared borders
+_SAME = 0.01  # a unit whose area is off by more is not the one the sample was drawn for
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,7 @@ def coverage_rows(
     *,
     period: Period,
     min_clear_share: float,
+    drawn: Drawn | None = None,
 ) -> list[dict[str, object]]:
     """
     Rows of tree cover, and of mapped cover, NDVI and canopy as context, for each unit.
@@ -68,6 +72,9 @@ def coverage_rows(
     min_clear_share : float
         Share of a unit that must be seen for its numbers to be given, 0-1. Below it every row
         is ``insufficient``, context as well: a glimpse of a unit does not speak for it.
+    drawn : Drawn, optional
+        The design the sample was drawn by, whose strata and areas then hold; the sample has a
+        column ``stratum``. Without it the strata are those of the map.
 
     Returns
     -------
@@ -79,7 +86,7 @@ def coverage_rows(
     ConfigError
         If the sample lacks a column, a CRS, or holds a point twice in one period.
     """
-    ground = _Ground.survey(maps.forest, units, Forest)
+    ground = _Ground.survey(maps.forest, units, Forest).drawn_by(drawn)
     points = ground.locate(_judged(sample, period))
     estimates = coverage(points, ground.strata).to_dict("index")
     layers = {"mean_ndvi": maps.ndvi, "mean_canopy": maps.canopy}
@@ -91,7 +98,7 @@ def coverage_rows(
     found: list[dict[str, object]] = []
     for code, areas in ground.classes.iterrows():
         total, seen = float(areas.sum()), float(areas.drop(Forest.UNSEEN).sum())
-        unit = _Unit(str(period), str(code), seen / total, min_clear_share)
+        unit = _Unit(str(period), str(code), seen / total, min_clear_share, ground.design)
         mapped = _ratio(float(areas[Forest.FOREST]), seen)
         share = unit.headline(estimates[code], mapped)
         found += [
@@ -114,6 +121,7 @@ def change_rows(
     *,
     periods: tuple[Period, Period],
     min_clear_share: float,
+    drawn: Drawn | None = None,
 ) -> list[dict[str, object]]:
     """
     Rows of the change of tree cover since a baseline, and of mapped gain and loss, by unit.
@@ -122,7 +130,7 @@ def change_rows(
     ----------
     change : Path
         Class raster of ``schema.Change``, in the CRS of the units.
-    units, sample : GeoDataFrame
+    units, sample, drawn
         As for :func:`coverage_rows`; the change is estimated from points judged in both periods.
     periods : tuple of Period
         Baseline and current period, of one season.
@@ -146,7 +154,7 @@ def change_rows(
             f"{baseline} and {period} are different seasons; compare with the same quarter",
             zh=f"{baseline} 与 {period} 季节不同，变化没有意义；请与同一季度比较",
         )
-    ground = _Ground.survey(change, units, Change)
+    ground = _Ground.survey(change, units, Change).drawn_by(drawn)
     panel = _judged(sample, period).merge(
         _judged(sample, baseline)[["point", "y"]], on="point", suffixes=("", "_before")
     )
@@ -155,7 +163,8 @@ def change_rows(
     found: list[dict[str, object]] = []
     for code, areas in ground.classes.iterrows():
         seen = float(areas.drop(Change.UNSEEN).sum())
-        unit = _Unit(str(period), str(code), seen / float(areas.sum()), min_clear_share)
+        clear = seen / float(areas.sum())
+        unit = _Unit(str(period), str(code), clear, min_clear_share, ground.design)
         mapped = _ratio(float(areas[Change.GAIN] - areas[Change.LOSS]), seen)
         shift = unit.headline(estimates[code], mapped)
         source = f"map count since {baseline}"
@@ -173,7 +182,7 @@ def change_rows(
 
 
 def _judged(sample: gpd.GeoDataFrame | None, period: Period) -> gpd.GeoDataFrame:
-    """Points judged for ``period``: columns ``point``, ``y`` (0 or 1) and the geometry."""
+    """Points judged for ``period``: ``point``, ``y`` (0 or 1), geometry, ``stratum`` if given."""
     if sample is None:
         return gpd.GeoDataFrame({"point": [], "y": []}, geometry=[], crs="EPSG:4326")
     for problem, problem_zh in _faults(sample):
@@ -183,11 +192,8 @@ def _judged(sample: gpd.GeoDataFrame | None, period: Period) -> gpd.GeoDataFrame
         )
     chosen = sample[(sample["period"].astype("str") == str(period)) & sample["canopy"].notna()]
     y = (chosen["canopy"] >= FOREST_CANOPY).astype("float64")
-    return gpd.GeoDataFrame(
-        {"point": chosen["point"].to_numpy(), "y": y.to_numpy()},
-        geometry=chosen.geometry.to_numpy(),
-        crs=sample.crs,
-    )
+    kept = [name for name in ("point", "stratum") if name in chosen]
+    return chosen[[*kept, chosen.geometry.name]].assign(y=y).reset_index(drop=True)
 
 
 def _faults(sample: gpd.GeoDataFrame) -> Iterator[tuple[str, str]]:
@@ -216,13 +222,14 @@ class _Ground:
     ``pieces`` holds ``unit``, ``county`` and the geometry they share; ``classes`` m² by unit
     and class code; ``strata`` m² by unit and stratum, named ``county:class``. A stratum is the
     same whichever unit it is seen from, so a sample drawn by county stays valid for the city
-    and for zones across county lines.
+    and for zones across county lines. ``design`` names the design the strata are from, if any.
     """
 
     raster: Path
     pieces: gpd.GeoDataFrame
     classes: pd.DataFrame
     strata: pd.DataFrame
+    design: str = ""
 
     @classmethod
     def survey(cls, raster: Path, units: gpd.GeoDataFrame, kind: type[IntEnum]) -> Self:
@@ -244,9 +251,22 @@ class _Ground:
         classes = areas.groupby(pieces["unit"]).sum()
         return cls(raster, pieces, classes.loc[units.index], strata.loc[units.index])
 
+    def drawn_by(self, drawn: Drawn | None) -> Self:
+        """Take the strata of a design; a unit it does not know as it is now has none of them."""
+        if drawn is None:
+            return self
+        areas = drawn.areas.reindex(self.classes.index, fill_value=0.0)
+        off = (areas.sum(axis=1) / self.classes.sum(axis=1) - 1).abs()
+        areas[off > _SAME] = 0.0
+        return replace(self, strata=areas, design=drawn.design)
+
     def locate(self, points: gpd.GeoDataFrame) -> pd.DataFrame:
         """Give each point the units it lies in (a row each) and its stratum in them."""
         placed = points.to_crs(self.pieces.crs)
+        if self.design:
+            inside = placed.sjoin(self.pieces[["unit", "geometry"]], predicate="intersects")
+            found = inside.drop_duplicates(["point", "unit"])
+            return pd.DataFrame(found.drop(columns=[placed.geometry.name, "index_right"]))
         with rasterio.open(self.raster) as source:
             places = shapely.get_coordinates(placed.geometry.to_numpy())
             codes = [value.filled(0)[0] for value in source.sample(places, masked=True)]
@@ -256,7 +276,7 @@ class _Ground:
         )
         return pd.DataFrame(
             inside.assign(stratum=inside["county"] + ":" + inside["code"]).drop(
-                columns=["geometry", "index_right", "code", "county"]
+                columns=[placed.geometry.name, "index_right", "code", "county"]
             )
         )
 
@@ -299,13 +319,15 @@ class _Unit:
     """
     The unit and period a row is about.
 
-    ``clear`` is the share of the unit that was seen clear, ``gate`` the least that is needed.
+    ``clear`` is the share of the unit that was seen clear, ``gate`` the least that is needed,
+    ``design`` the design of the sample, if it has one.
     """
 
     period: str
     code: str
     clear: float
     gate: float
+    design: str = ""
 
     @property
     def dim(self) -> bool:
@@ -325,6 +347,8 @@ class _Unit:
             return self.context(mapped, f"map count; no estimate: {estimate['reason']}")
         value, low, high = (float(estimate[name]) for name in ("value", "low", "high"))
         source = f"reference sample, {estimate['n']} points, {estimate['method']} interval"
+        if self.design:
+            source += f", strata of design {self.design} (Stehman 2014)"
         return _Figure(value, low, high, Status.OK, source)
 
     def row(self, indicator: str, figure: _Figure, factor: float = 1.0) -> dict[str, object]:

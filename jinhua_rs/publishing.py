@@ -14,7 +14,7 @@ from jinhua_rs import __version__, forest, report, schema, store
 from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.planning import CERTIFICATE, PUBLISHED, Plan, fingerprint
-from jinhua_rs.points import read_points
+from jinhua_rs.points import Drawn, read_drawn, read_points
 from jinhua_rs.report import ReportData
 from jinhua_rs.schema import Status
 from jinhua_rs.tasks import Progress
@@ -166,8 +166,8 @@ def _numbers(
     products: Products, baseline: Products | None, maps: Mapping[str, Path], progress: Progress
 ) -> Numbers:
     """Turn maps and reference sample into indicator rows."""
-    plan, sample = products.plan, _reference(products.plan)
-    rows = _coverage(plan, maps, sample)
+    plan, reference = products.plan, _reference(products.plan)
+    rows = _coverage(plan, maps, reference)
     widened = _widened(products.tiles["composite"])
     if baseline is None:
         return Numbers(rows, None, [], [], widened)
@@ -177,11 +177,12 @@ def _numbers(
     changes = forest.change_rows(
         maps["change"],
         plan.units,
-        sample,
+        reference.points,
         periods=(baseline.plan.period, plan.period),
         min_clear_share=plan.settings.gates.min_clear_share,
+        drawn=reference.drawn,
     )
-    earlier = _coverage(baseline.plan, before, sample)
+    earlier = _coverage(baseline.plan, before, reference)
     return Numbers(rows, baseline.plan.period, earlier, changes, widened)
 
 
@@ -192,20 +193,32 @@ def _widened(tiles: Mapping[str, Path]) -> float:
     return widened / max(1, seen)
 
 
-def _reference(plan: Plan) -> gpd.GeoDataFrame | None:
+@dataclass(frozen=True, slots=True)
+class _Reference:
+    """The reference sample and the design it was drawn by, as far as there are any."""
+
+    points: gpd.GeoDataFrame | None = None
+    drawn: Drawn | None = None
+
+
+def _reference(plan: Plan) -> _Reference:
     path = plan.settings.reference.file
-    return None if path is None else read_points(path, plan.settings.area.crs, any_of=("canopy",))
+    if path is None:
+        return _Reference()
+    points = read_points(path, plan.settings.area.crs, any_of=("canopy",))
+    return _Reference(points, read_drawn(path, points))
 
 
 def _coverage(
-    plan: Plan, maps: Mapping[str, Path], sample: gpd.GeoDataFrame | None
+    plan: Plan, maps: Mapping[str, Path], reference: _Reference
 ) -> list[dict[str, object]]:
     return forest.coverage_rows(
         forest.ForestMaps(maps["forest"], maps.get("canopy"), maps.get("ndvi")),
         plan.units,
-        sample,
+        reference.points,
         period=plan.period,
         min_clear_share=plan.settings.gates.min_clear_share,
+        drawn=reference.drawn,
     )
 
 

@@ -304,8 +304,8 @@ def _by_unit(
     found = []
     for unit, areas in map_areas.iterrows():
         points = by_unit.get(unit, sample.iloc[:0])
-        weights = areas[areas > 0] / areas[areas > 0].sum()
         try:
+            weights = _weights(areas)
             strata, weights = pool_small(points["stratum"], weights)
             sampled = float(weights.sum())
             estimate = stratified_mean(judged(points), strata, weights / sampled, support=support)
@@ -314,6 +314,17 @@ def _by_unit(
             empty = Estimate(np.nan, np.nan, np.nan, np.nan, len(points), "")
             found.append(asdict(empty) | {"reason": str(error)})
     return pd.DataFrame(found, index=map_areas.index)
+
+
+def _weights(areas: pd.Series) -> pd.Series:
+    """Share of each stratum that a unit has some of."""
+    held = areas[areas > 0]
+    if held.empty:
+        raise NoDataError(
+            "the sample was drawn for other units than this one; draw one for these units",
+            zh="样本不是按本单元抽取的；请按现有统计单元重新抽样",
+        )
+    return held / held.sum()
 
 
 def _widened(estimate: Estimate, blind: float, support: tuple[float, ...]) -> Estimate:

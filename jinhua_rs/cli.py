@@ -12,6 +12,7 @@ from jinhua_rs import explain as explaining
 from jinhua_rs import mirror as mirroring
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
+from jinhua_rs.cli_sample import app as sample_app
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation import accuracy, tables
 from jinhua_rs.period import Period
@@ -27,6 +28,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="配置 · settings")
 twin_app = typer.Typer(no_args_is_help=True, help="模拟金华 · the simulated Jinhua")
 app.add_typer(config_app, name="config")
+app.add_typer(sample_app, name="sample")
 app.add_typer(twin_app, name="twin")
 
 PeriodText = Annotated[str, typer.Argument(metavar="PERIOD", help="2024Q3, 2024, 2024年第三季度")]

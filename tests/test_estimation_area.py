@@ -12,7 +12,6 @@ from jinhua_rs.estimation.area import (
     panel_change,
     pool_small,
     post_stratified_mean,
-    sample_size,
     stratified_mean,
 )
 from jinhua_rs.estimation.matrix import confusion_estimate
@@ -58,10 +57,6 @@ def test_both_estimators_agree_on_the_published_example(name):
     expected = confusion_estimate(COUNTS, HECTARES).classes.loc[name]
     assert found.value * HECTARES.sum() == pytest.approx(expected["area"])
     assert found.se * HECTARES.sum() == pytest.approx(expected["area_se"])
-
-
-def test_published_sample_size():
-    assert sample_size([0.02, 0.015, 0.32, 0.645], [0.7, 0.6, 0.9, 0.95], 0.01) == 641
 
 
 def test_stratified_mean_by_hand():

@@ -15,7 +15,6 @@ The sampled fraction of the pixels is so small that its correction is left out.
 
 from collections.abc import Callable, Hashable
 from dataclasses import asdict, dataclass, replace
-from math import ceil
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,7 +37,6 @@ __all__ = [
     "panel_change",
     "pool_small",
     "post_stratified_mean",
-    "sample_size",
     "stratified_mean",
 ]
 
@@ -332,24 +330,3 @@ def _widened(estimate: Estimate, blind: float, support: tuple[float, ...]) -> Es
     low = (1 - blind) * estimate.low + blind * min(support)
     high = (1 - blind) * estimate.high + blind * max(support)
     return replace(estimate, low=low, high=high)
-
-
-def sample_size(weights: ArrayLike, users: ArrayLike, target_se: float) -> int:
-    """
-    Points needed for a standard error of the overall accuracy (Olofsson et al. 2014, eq. 13).
-
-    Parameters
-    ----------
-    weights, users : array of float, dims (class), unit 1
-        Area share and expected user's accuracy of each class.
-    target_se : float
-        Wanted standard error, a share.
-
-    Examples
-    --------
-    >>> sample_size([0.02, 0.015, 0.32, 0.645], [0.7, 0.6, 0.9, 0.95], 0.01)
-    641
-    """
-    users = np.asarray(users, dtype="float64")
-    spread = float(np.sum(np.asarray(weights) * np.sqrt(users * (1 - users))))
-    return ceil((spread / target_se) ** 2)

@@ -18,6 +18,7 @@ import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -169,8 +170,8 @@ def draw(frame: Frame, n: pd.Series, seed: int) -> Design:
     """
     wanted = n.reindex(frame.strata.index, fill_value=0).astype("int64")
     _require_possible(frame.strata, wanted, seed)
-    chosen = _selected(frame, wanted.to_numpy(), seed)
-    order = np.argsort(_chance(chosen["column"], chosen["row"], seed, _NAME))
+    chosen = _selected(frame, wanted.to_numpy(dtype="int64"), seed)
+    order = np.argsort(_chance_of(chosen, seed, _NAME))
     points = chosen.iloc[order].reset_index(drop=True).assign(batch=0)
     points.insert(0, "point", _names(1, len(points)))
     return Design(seed, frame.facts, frame.strata.assign(n=wanted), frame.areas, points)
@@ -219,24 +220,24 @@ def second_readings(design: Design, share: float) -> pd.Series:
     Series of bool, index as ``design.points``
     """
     points = design.points
-    chance = pd.Series(_chance(points["column"], points["row"], design.seed, _SECOND), points.index)
-    by_stratum = [points["stratum"], points["batch"]]
-    place = chance.groupby(by_stratum).rank(method="first")
-    size = chance.groupby(by_stratum).transform("size")
-    return place <= np.ceil(share * size - 1e-9)
+    table = points.assign(chance=_chance_of(points, design.seed, _SECOND))
+    chance = table.groupby(["stratum", "batch"])["chance"]
+    most = np.ceil(share * chance.transform("size") - 1e-9)
+    chosen: pd.Series = chance.rank(method="first") <= most
+    return chosen
 
 
 # --- chance ------------------------------------------------------------------------------------
 
 
 def _require_possible(strata: pd.DataFrame, n: pd.Series, seed: int) -> None:
-    wrong = strata.index[(n > strata["pixels"]) | (n < 0)]
-    if len(wrong):
+    wrong = ((n > strata["pixels"]) | (n < 0)).to_numpy()
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        name, pixels, asked = strata.index[at], strata["pixels"].iloc[at], n.iloc[at]
         raise ConfigError(
-            f"stratum {wrong[0]} of {strata.at[wrong[0], 'pixels']} pixels cannot hold "
-            f"{n[wrong[0]]} points",
-            zh=f"分层 {wrong[0]} 共 {strata.at[wrong[0], 'pixels']} 个像元，"
-            f"不能抽取 {n[wrong[0]]} 个样点",
+            f"stratum {name} of {pixels} pixels cannot hold {asked} points",
+            zh=f"分层 {name} 共 {pixels} 个像元，不能抽取 {asked} 个样点",
         )
     if seed < 0 or n.sum() == 0:
         raise ConfigError(
@@ -245,7 +246,7 @@ def _require_possible(strata: pd.DataFrame, n: pd.Series, seed: int) -> None:
         )
 
 
-def _selected(frame: Frame, n: NDArray[np.int64], seed: int) -> pd.DataFrame:
+def _selected(frame: Frame, n: NDArray[Any], seed: int) -> pd.DataFrame:
     """Return the ``n`` pixels of each stratum that have the smallest numbers."""
     pixels = frame.strata["pixels"].to_numpy()
     room = n + 8 * np.sqrt(n) + 32
@@ -266,7 +267,9 @@ def _selected(frame: Frame, n: NDArray[np.int64], seed: int) -> pd.DataFrame:
 
 def _below(frame: Frame, limit: NDArray[np.float64], seed: int) -> pd.DataFrame:
     """Return the pixels whose number is below their stratum's ``limit``, a share of all numbers."""
-    highest = np.append(np.minimum(limit * 2.0**64, float(_MASK - 2048)).astype("uint64"), 0)  # the last: outside
+    highest = np.append(
+        np.minimum(limit * 2.0**64, float(_MASK - 2048)).astype("uint64"), 0
+    )  # the last: outside
     highest[:-1][limit >= 1] = _MASK
     parts = []
     for block in frame.blocks():
@@ -290,6 +293,10 @@ def _chance(column: NDArray[np.int64], row: NDArray[np.int64], seed: int, stream
     key = (seed * _GOLDEN + stream) & _MASK
     lines = _mixed(np.asarray(row, dtype="int64").astype("uint64") + _mixed(np.array([key], "u8")))
     return _mixed(lines + np.asarray(column, dtype="int64").astype("uint64"))
+
+
+def _chance_of(points: pd.DataFrame, seed: int, stream: int) -> Numbers:
+    return _chance(points["column"].to_numpy(), points["row"].to_numpy(), seed, stream)
 
 
 def _mixed(numbers: Numbers) -> Numbers:

@@ -19,7 +19,7 @@ Allocation = Literal["proportional", "neyman"]
 EXPECTED = {"0": 0.50, "1": 0.93, "2": 0.95, "3": 0.70, "4": 0.95, "near": 0.90}
 """
 User's accuracy to expect of a stratum before anything is known, by its class. ``0``: nothing was
-seen, so nothing is known. For changes (2 and 3 of a change map) Olofsson et al. 2014 expect 0.6-0.7.
+seen, so nothing is known. Of changes (a change map's 2 and 3) Olofsson et al. 2014 expect 0.6-0.7.
 """
 
 _Z = 1.96
@@ -83,7 +83,9 @@ def points_needed(
     --------
     >>> points_needed([0.61, 0.39], [0.95, 0.93], 0.01)
     2089
-    >>> points_needed([0.02, 0.015, 0.32, 0.645], [0.7, 0.6, 0.9, 0.95], 0.0196, allocation="neyman")
+    >>> points_needed(
+    ...     [0.02, 0.015, 0.32, 0.645], [0.7, 0.6, 0.9, 0.95], 0.0196, allocation="neyman"
+    ... )
     641
     """
     share, spread = np.asarray(weights, dtype="float64"), _spread(np.asarray(users))
@@ -123,7 +125,7 @@ def allocate(
         wanted = np.where(fixed, least, left * size / max(size[~fixed].sum(), 1e-300))
         more = ~fixed & (wanted < least)
         if not more.any():
-            return np.minimum(counts, _rounded(wanted, fixed))
+            return np.asarray(np.minimum(counts, _rounded(wanted, fixed)))
         fixed |= more
 
 
@@ -171,7 +173,7 @@ def sizes(strata: pd.DataFrame, wanted: Wanted) -> pd.Series:
 
 
 def expected(strata: pd.DataFrame, wanted: Wanted) -> pd.Series:
-    """Expected user's accuracy of each stratum, by its class."""
+    """Return the expected user's accuracy of each stratum, by its class."""
     users = strata["class"].map(dict(wanted.users))
     if users.isna().any():
         name = strata["class"][users.isna()].iloc[0]
@@ -187,9 +189,7 @@ def _of_county(pixels: pd.Series, users: pd.Series, least: int, wanted: Wanted) 
     total = points_needed(weights, users, wanted.county, allocation=wanted.allocation)
     total = max(total, least)
     while True:
-        n = allocate(
-            pixels, users, total, allocation=wanted.allocation, minimum=wanted.minimum
-        )
+        n = allocate(pixels, users, total, allocation=wanted.allocation, minimum=wanted.minimum)
         if half_width(pixels, users, n) <= wanted.county * 1.001 or n.sum() < total:
             return n
         total = ceil(total * 1.02)

@@ -34,9 +34,7 @@ _CHANGED = (Change.GAIN, Change.LOSS)
 _LOST = 0.01  # of the area that may lie outside the map
 
 
-def survey(
-    raster: Path, units: gpd.GeoDataFrame, *, period: str, buffer_px: int = 0, label: str = ""
-) -> Frame:
+def survey(raster: Path, units: gpd.GeoDataFrame, *, buffer_px: int = 0) -> Frame:
     """
     Sort the pixels of a class map into strata, county × class.
 
@@ -44,17 +42,13 @@ def survey(
     ----------
     raster : Path
         ``forest.tif``, or ``change.tif``: a class map of the schema, 0 = not seen, which is a
-        stratum like any other.
+        stratum like any other. Its period and mark of simulated data are taken from its tags.
     units : GeoDataFrame
         Reporting units in the map's CRS. A pixel belongs where its centre lies; where counties
         overlap, to the first.
-    period : str
-        Period of the map.
     buffer_px : int
         Only for a change map: stable pixels within so many pixels of mapped change are a stratum
         of their own, since change that the map missed is most often there (Olofsson et al. 2020).
-    label : str
-        Mark of simulated data, or empty.
 
     Returns
     -------
@@ -85,7 +79,7 @@ def survey(
     strata.index = pd.Index([":".join(name) for name in names], name="stratum")
     used = total > 0
     with rasterio.open(raster) as source:
-        resolution = float(source.res[0])
+        resolution, tags = float(source.res[0]), source.tags()
     _require_covered(total.sum() * resolution**2, units, raster)
     places = np.where(used, np.cumsum(used) - 1, -1).astype("int32")
     return Frame(
@@ -95,11 +89,11 @@ def survey(
         facts=FrameFacts(
             map=raster.stem,
             digest=store.digest(raster),
-            period=period,
+            period=tags.get("period", ""),
             crs=str(units.crs),
             resolution=resolution,
             buffer_px=buffer_px,
-            label=label,
+            label=tags.get("label", ""),
         ),
     )
 
@@ -169,7 +163,7 @@ def _codes(
         window.width + 2 * buffer_px,
         window.height + 2 * buffer_px,
     )
-    codes = source.read(1, window=wide, boundless=True, fill_value=0).astype("int64")
+    codes: NDArray[np.int64] = source.read(1, window=wide, boundless=True, fill_value=0).astype(int)
     if not buffer_px:
         return codes
     near = ndimage.binary_dilation(
@@ -197,7 +191,7 @@ def _require_covered(area: float, units: gpd.GeoDataFrame, raster: Path) -> None
     if abs(area - wanted) > _LOST * wanted:
         raise ContractError(
             f"{raster.name} covers {area / 1e6:.1f} km² of {wanted / 1e6:.1f} km² of the units; a "
-            "sample from part of the ground says nothing about the rest: use the map of these units",
+            "sample of a part says nothing about the rest: use the map of these units",
             zh=f"{raster.name} 只覆盖统计单元 {wanted / 1e6:.1f} 平方千米中的 {area / 1e6:.1f}；"
             "部分地面的样本不能代表整体，请使用与单元一致的地图",
         )

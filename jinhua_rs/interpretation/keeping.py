@@ -68,25 +68,32 @@ def read_design(folder: Path) -> Design:
         )
     found: Any = store.read_json(path)
     try:
-        strata = pd.DataFrame(found["strata"]).set_index("stratum")[_STRATA]
-        areas = pd.DataFrame.from_dict(found["areas"], orient="index")[strata.index]
-        design = Design(
-            seed=found["seed"],
-            facts=FrameFacts(**found["facts"]),
-            strata=strata,
-            areas=areas.rename_axis(index="unit", columns="stratum"),
-            points=pd.DataFrame(found["points"])[_POINTS],
-            former=tuple(found["former"]),
-        )
-        sound = design.id == found["id"] and _as_counted(design)
-    except (KeyError, TypeError, ValueError):
-        sound = False
-    if not sound:
-        raise IntegrityError(
-            f"{path} was changed after it was written; use the folder as it was made",
-            zh=f"{path} 生成后被改动；请使用原始文件夹",
-        )
+        design = _parsed(found)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _changed(path) from error
+    if design.id != found["id"] or not _as_counted(design):
+        raise _changed(path)
     return design
+
+
+def _changed(path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"{path} was changed after it was written; use the folder as it was made",
+        zh=f"{path} 生成后被改动；请使用原始文件夹",
+    )
+
+
+def _parsed(found: dict[str, Any]) -> Design:
+    strata = pd.DataFrame(found["strata"]).set_index("stratum")[_STRATA]
+    areas = pd.DataFrame.from_dict(found["areas"], orient="index")[strata.index]
+    return Design(
+        seed=found["seed"],
+        facts=FrameFacts(**found["facts"]),
+        strata=strata,
+        areas=areas.rename_axis(index="unit", columns="stratum"),
+        points=pd.DataFrame(found["points"])[_POINTS],
+        former=tuple(found["former"]),
+    )
 
 
 def _facts(design: Design) -> dict[str, object]:
@@ -110,7 +117,7 @@ def _as_counted(design: Design) -> bool:
 
 
 def design_points(design: Design) -> gpd.GeoDataFrame:
-    """Points with ``stratum``, ``inclusion`` (chance to be drawn), ``weight`` (pixels), ``batch``."""
+    """Points: ``stratum``, ``inclusion`` (chance to be drawn), ``weight`` (pixels), ``batch``."""
     points = design.points[["point", "stratum", "batch"]]
     inclusion = points["stratum"].map(design.inclusion)
     told = points.assign(inclusion=inclusion, weight=1 / inclusion, design=design.id)
@@ -120,7 +127,7 @@ def design_points(design: Design) -> gpd.GeoDataFrame:
 
 
 def strata_table(design: Design) -> pd.DataFrame:
-    """Strata as a table: ``stratum``, ``unit`` (county), ``class``, ``pixels``, ``area_m2``, ``n``."""
+    """Strata: ``stratum``, ``unit`` (its county), ``class``, ``pixels``, ``area_m2``, ``n``."""
     table = design.strata.rename(columns={"county": "unit"}).reset_index()
     table.insert(4, "area_m2", table["pixels"] * design.pixel_m2)
     return table.assign(label=design.facts.label) if design.facts.label else table

@@ -9,9 +9,9 @@ from jinhua_rs.grid import Grid
 from jinhua_rs.scene import BAND_NAMES
 
 __all__ = [
-    "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Layers", "Mask", "Model",
-    "Output",
-    "Reference", "Report", "Run", "Section", "Settings", "Stac", "Target", "Time",
+    "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Interpretation", "Layers",
+    "Mask", "Model", "Output", "Reference", "Report", "Run", "Section", "Settings", "Stac",
+    "Target", "Time",
 ]  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -194,6 +194,33 @@ class Layers(Section):
     """Mines and quarries."""
 
 
+class Interpretation(Section):
+    """How a reference sample is planned, handed out and read back."""
+
+    city_points: Annotated[float, Field(gt=0, lt=50)] = 1.0
+    """Half width of the city's 95 % interval to plan for, percentage points."""
+    county_points: Annotated[float, Field(gt=0, lt=50)] = 3.0
+    """The same for each county."""
+    accuracy_forest: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """User's accuracy to expect of mapped tree cover."""
+    accuracy_other: Annotated[float, Field(gt=0, lt=1)] = 0.93
+    """The same of other land."""
+    allocation: Literal["proportional", "neyman"] = "proportional"
+    """Points by area, or by area × spread, which needs fewer if the accuracies hold."""
+    minimum: Annotated[int, Field(ge=2)] = 20
+    """Points of every stratum, however rare."""
+    buffer_px: Annotated[int, Field(ge=1, le=50)] = 3
+    """Strata of change: width of the stratum beside mapped change, pixels."""
+    second_share: Annotated[float, Field(ge=0.2, le=1)] = 0.2
+    """Share of the points that a second interpreter reads too."""
+    first_reader: str = ""
+    """Name of the first interpreter, printed on the form; empty leaves a line to fill in."""
+    second_reader: str = ""
+    """The same of the second."""
+    kappa_floor: Annotated[float, Field(ge=0, lt=1)] = 0.6
+    """Cohen's kappa below which readings are refused."""
+
+
 class Gates(Section):
     """When a number is not published."""
 
@@ -279,6 +306,7 @@ class Settings(Section):
     certificate: Certificate = Certificate()
     model: Model = Model()
     reference: Reference = Reference()
+    interpretation: Interpretation = Interpretation()
     layers: Layers = Layers()
     gates: Gates = Gates()
     targets: dict[str, Target] = _TARGETS

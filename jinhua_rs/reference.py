@@ -14,7 +14,7 @@ from jinhua_rs import report, schema
 from jinhua_rs.catalog import REASONS, profile_names
 from jinhua_rs.errors import JinhuaError
 from jinhua_rs.reference_words import COLUMNS, KEYS, LAYERS, SECTIONS, STATUSES
-from jinhua_rs.settings import ENV_PREFIX, Settings, Target
+from jinhua_rs.settings import ENV_PREFIX, Settings, Target, Theme
 
 __all__ = ["configuration", "data_dictionary", "write", "write_demo_result"]
 
@@ -64,6 +64,9 @@ def configuration() -> str:
     for name, field in Settings.model_fields.items():
         if name == "targets":
             parts.append(_targets(field.default))
+            continue
+        if name == "themes":
+            parts.append(_themes(field.default))
             continue
         section = type(field.default)
         parts.append(
@@ -125,6 +128,22 @@ def _default(fact: Mapping[str, Any]) -> str:
     if isinstance(value, float):
         return f"`{value:g}`"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _themes(themes: Mapping[str, Theme]) -> str:
+    meanings = _meanings(Theme)
+    keys = _table(
+        ("key", "meaning", "含义"),
+        ((f"`{key}`", meanings[key], KEYS[f"themes.{key}"]) for key in Theme.model_fields),
+    )
+    known = _table(
+        ("theme", "rule", "title", "source"),
+        ((f"`{name}`", f"`{one.rule}`", one.title, one.source) for name, one in themes.items()),
+    )
+    return (
+        f"## `[themes.<name>]` {SECTIONS['themes']}\n\n{Theme.__doc__}\n\n{keys}\n\n"
+        f"A `[themes]` section replaces the built-in ones:\n\n{known}"
+    )
 
 
 def _targets(targets: Mapping[str, Target]) -> str:

@@ -8,14 +8,18 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
+import shapely
 from rasterio.errors import RasterioIOError
+from rasterio.features import geometry_mask
 from rasterio.io import DatasetReader
 
 from jinhua_rs.errors import GridMismatch, IntegrityError
 
-__all__ = ["class_areas", "means"]
+__all__ = ["class_areas", "means", "transitions"]
 
 _MAX_CELLS = 4_000_000  # of a raster in memory at once, so that memory does not grow with the map
+
+_CODES = 16  # class codes are smaller
 
 
 def class_areas(raster: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -84,6 +88,53 @@ def means(raster: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
         {"mean": found["mean"].to_numpy(dtype="float64"), "seen_share": np.minimum(share, 1.0)},
         index=units.index,
     )
+
+
+def transitions(before: Path, after: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Area of each pair of classes inside each unit, a pixel counted where its centre lies.
+
+    Parameters
+    ----------
+    before, after : Path
+        Class rasters of one band on one grid, 0 = not seen.
+    units : GeoDataFrame
+        Polygons in the rasters' CRS.
+
+    Returns
+    -------
+    DataFrame, float64, index as ``units``, columns ``(was, now)``, m²
+        Every pair of class codes from 0 to the greatest, 0.0 where there is none.
+
+    Raises
+    ------
+    GridMismatch
+        If the rasters do not lie on one grid, or the units in another CRS.
+    """
+    with rasterio.open(before) as was, rasterio.open(after) as now:
+        pixel = _pixel_area(now, units, after.name)
+        if was.transform != now.transform or was.shape != now.shape or was.crs != now.crs:
+            raise GridMismatch(
+                f"{before.name} and {after.name} lie on different grids; publish both periods with "
+                "one [area]",
+                zh=f"{before.name} 与 {after.name} 的格网不同；请用同一 [area] 发布两个时段",
+            )
+        counts = np.zeros((len(units), _CODES * _CODES), dtype=np.int64)
+        for _, at in now.block_windows(1):
+            first, second = was.read(1, window=at), now.read(1, window=at)
+            if max(first.max(), second.max()) >= _CODES:
+                raise IntegrityError(
+                    f"{before.name} or {after.name} holds class {_CODES} or more; publish again",
+                    zh=f"{before.name} 或 {after.name} 含未知类别；请重新发布",
+                )
+            pair = first.astype(np.intp) * _CODES + second
+            here = shapely.box(*now.window_bounds(at))
+            for place in np.flatnonzero(units.intersects(here)):  # one by one: units may overlap
+                shape = [units.geometry.iloc[place]]
+                there = geometry_mask(shape, pair.shape, now.window_transform(at), invert=True)
+                counts[place] += np.bincount(pair[there], minlength=_CODES * _CODES)
+    pairs = pd.MultiIndex.from_product([range(_CODES)] * 2, names=["was", "now"])
+    return pd.DataFrame(counts * pixel, index=units.index, columns=pairs)
 
 
 def _extract(

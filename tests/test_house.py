@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 from jinhua_rs import catalog, errors, reference, reference_words, schema
 from jinhua_rs.cli import app
-from jinhua_rs.settings import Settings, Target
+from jinhua_rs.settings import Settings, Target, Theme
 
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "jinhua_rs").rglob("*.py"))
@@ -28,6 +28,8 @@ MODULE_LINES = 400
 FUNCTION_LINES = 50
 WORKFLOW_LINES = 60
 LARGEST = 2**20
+NAMED = {"targets": Target, "themes": Theme}
+"""Sections of the settings whose entries have names of their own."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -219,14 +221,14 @@ def test_every_setting_is_on_the_page():
     for section, field in Settings.model_fields.items():
         _, _, part = page.partition(f"## `[{section}")
         part = part.partition("\n## ")[0]
-        keys = field.default if section == "targets" else type(field.default).model_fields
+        keys = field.default if section in NAMED else type(field.default).model_fields
         assert part, section
         assert [key for key in keys if f"| `{key}` |" not in part] == []
 
 
 def test_every_key_and_column_has_its_words_and_no_others():
     sections = {name: field.default for name, field in Settings.model_fields.items()}
-    kinds = {n: Target if n == "targets" else type(d) for n, d in sections.items()}
+    kinds = {n: NAMED.get(n, type(d)) for n, d in sections.items()}
     keys = {f"{name}.{key}" for name, kind in kinds.items() for key in kind.model_fields}
 
     assert set(reference_words.KEYS) == keys

@@ -19,6 +19,7 @@ from jinhua_rs.settings.sections import (
     Settings,
     Stac,
     Target,
+    Theme,
     Time,
 )
 
@@ -42,6 +43,7 @@ __all__ = [
     "Sourced",
     "Stac",
     "Target",
+    "Theme",
     "Time",
     "load_settings",
 ]

@@ -124,6 +124,11 @@ def _anchored(section: str, key: str, value: object, folder: Path) -> object:
     """Make the paths in a file relative to the file's own folder."""
     if (section == "layers" or (section, key) in _PATHS) and isinstance(value, str):
         return (folder / value).resolve()
+    if section == "themes" and isinstance(value, dict):
+        return {
+            name: (folder / one).resolve() if name in ("layer", "within") else one
+            for name, one in value.items()
+        }
     if (section, key) == ("stac", "allowed_roots") and isinstance(value, list):
         return [(folder / str(item)).resolve() for item in value]
     if (

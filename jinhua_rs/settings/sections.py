@@ -3,24 +3,19 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from jinhua_rs.grid import Grid
 from jinhua_rs.scene import BAND_NAMES
+from jinhua_rs.settings.plan import TARGETS, THEMES, Section, Target, Theme
 
 __all__ = [
     "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Interpretation", "Layers",
     "Mask", "Model", "Output", "Reference", "Report", "Run", "Section", "Settings", "Stac",
-    "Target", "Time",
+    "Target", "Theme", "Time",
 ]  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """Frozen, and nothing unknown."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 class Area(Section):
@@ -230,21 +225,6 @@ class Gates(Section):
     """Share of a period's assets that may fail to be read."""
 
 
-class Target(Section):
-    """A figure of the plan, with where it stands."""
-
-    value: float
-    """The figure as written in the plan."""
-    unit: str
-    """Its unit, such as ``%`` or ``万亩``."""
-    source: str
-    """Document and wording it was taken from."""
-    deadline: str = ""
-    """Year or date by which it is due; empty means throughout."""
-    alternative: float | None = None
-    """A second reading of the same figure, where the first looks like a slip."""
-
-
 class Run(Section):
     """How a run uses the machine."""
 
@@ -280,20 +260,6 @@ class Report(Section):
     """True for the twin: every product carries the mark."""
 
 
-_TARGETS = {
-    "forest_cover": Target(
-        value=61.0, unit="%", source="规划纲要（2020–2035，征求意见稿）：森林覆盖率稳定在61%以上"
-    ),
-    "new_afforestation": Target(
-        value=151.2,
-        unit="万亩",
-        deadline="2024",
-        source="规划纲要（2020–2035，征求意见稿）：到2024年完成新增造林151.2万亩",
-        alternative=15.12,
-    ),
-}
-
-
 class Settings(Section):
     """Everything a run is told. Unknown keys are refused."""
 
@@ -309,7 +275,8 @@ class Settings(Section):
     interpretation: Interpretation = Interpretation()
     layers: Layers = Layers()
     gates: Gates = Gates()
-    targets: dict[str, Target] = _TARGETS
+    targets: dict[str, Target] = TARGETS
+    themes: dict[str, Theme] = THEMES
     run: Run = Run()
     cluster: Cluster = Cluster()
     output: Output = Output()

@@ -9,12 +9,15 @@ from typing import Annotated, Literal
 import typer
 
 from jinhua_rs import explain as explaining
+from jinhua_rs import followup as followup_of
 from jinhua_rs import mirror as mirroring
+from jinhua_rs import patches as patches_of
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
 from jinhua_rs.cli_sample import app as sample_app
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation import accuracy, tables
+from jinhua_rs.following import Followed, Place, find_followed
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings, load_settings
 from jinhua_rs.speech import INTERRUPTED, Speech
@@ -116,6 +119,28 @@ def run(
     with speech.progress() as told:
         published = quarter.run(made, now=datetime.now(UTC), progress=told)
     _show(published, speech)
+
+
+@app.command()
+def followup(
+    context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
+) -> None:
+    """已发布时段新增了什么：图斑台账 · what a published period adds: patches with memory."""
+    speech: Speech = context.obj
+    place = Place.of(Period.parse(period), _settings(config), county)
+    with speech.progress() as told:
+        followed = followup_of.run(place, progress=told)
+    _show_patches(place, followed, speech)
+
+
+@app.command()
+def patches(
+    context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
+) -> None:
+    """查看图斑 · patches of a period that was followed up."""
+    speech: Speech = context.obj
+    place = Place.of(Period.parse(period), _settings(config), county)
+    _show_patches(place, find_followed(place), speech)
 
 
 @app.command()
@@ -272,6 +297,18 @@ def _show(published: publishing.Published, speech: Speech) -> None:
     speech.tell({"folder": str(published.folder), "report": str(published.report)})
     speech.table(*report_of.screen(published.data, speech.language))
     speech.say(f"report: {published.report}", f"报告：{published.report}")
+
+
+def _show_patches(place: Place, followed: Followed, speech: Speech) -> None:
+    """Print patches by county, and which later periods must be followed up again."""
+    table = patches_of.by_county(followed.register, place.counties, place.settings.patches)
+    speech.tell({"folder": str(followed.folder), "counties": table.to_dict("index")})
+    speech.table(*patches_of.screen(table, speech.language))
+    for name in followed.outdated:
+        speech.say(
+            f"outdated: jinhua-rs followup {name}", f"已过期，请重做：jinhua-rs followup {name}"
+        )
+    speech.say(f"register: {followed.folder}", f"图斑台账：{followed.folder}")
 
 
 def _parsed() -> int:

@@ -7,12 +7,13 @@ from pydantic import Field
 
 from jinhua_rs.grid import Grid
 from jinhua_rs.scene import BAND_NAMES
+from jinhua_rs.settings.patches import Patches
 from jinhua_rs.settings.plan import TARGETS, THEMES, Section, Target, Theme
 
 __all__ = [
     "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Interpretation", "Layers",
-    "Mask", "Model", "Output", "Reference", "Report", "Run", "Section", "Settings", "Stac",
-    "Target", "Theme", "Time",
+    "Mask", "Model", "Output", "Patches", "Reference", "Report", "Run", "Section", "Settings",
+    "Stac", "Target", "Theme", "Time",
 ]  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -274,6 +275,7 @@ class Settings(Section):
     reference: Reference = Reference()
     interpretation: Interpretation = Interpretation()
     layers: Layers = Layers()
+    patches: Patches = Patches()
     gates: Gates = Gates()
     targets: dict[str, Target] = TARGETS
     themes: dict[str, Theme] = THEMES

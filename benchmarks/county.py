@@ -143,7 +143,12 @@ def _county(bench: Bench) -> dict[str, Any]:
 def _kernels(bench: Bench) -> dict[str, Any]:
     """Have the kernels measured by their own scripts; their tables are taken over as printed."""
     found = {}
-    for name, arguments in {"warp": [bench.twin], "estimators": [], "forest": [], "trend": []}.items():
+    for name, arguments in {
+        "warp": [bench.twin],
+        "estimators": [],
+        "forest": [],
+        "trend": [],
+    }.items():
         done = subprocess.run(  # noqa: S603 - our own interpreter on our own module
             [sys.executable, "-m", f"benchmarks.{name}", *arguments],
             check=True,

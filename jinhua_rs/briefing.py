@@ -49,7 +49,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
     failed = _failed(plan)
     card = landcover.Model.load(model).card
     written = _certificate(plan)
-    return ReportData(
+    data = ReportData(
         period=str(plan.period),
         baseline=None if numbers.baseline is None else str(numbers.baseline),
         run_id=run_id,
@@ -76,6 +76,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         version=__version__,
         credits=_credits(plan),
     )
+    return report.told(data)
 
 
 def _of_period(plan: Plan) -> list[SceneDecision]:

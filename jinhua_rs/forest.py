@@ -308,6 +308,8 @@ class _Figure:
     high: float
     status: str
     source: str
+    n: int = 0
+    test: str = ""
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -349,7 +351,8 @@ class _Unit:
         source = f"reference sample, {estimate['n']} points, {estimate['method']} interval"
         if self.design:
             source += f", strata of design {self.design} (Stehman 2014)"
-        return _Figure(value, low, high, Status.OK, source)
+        n, test = int(estimate["n"]), str(estimate["method"])
+        return _Figure(value, low, high, Status.OK, source, n, test)
 
     def row(self, indicator: str, figure: _Figure, factor: float = 1.0) -> dict[str, object]:
         """Write a figure, times ``factor`` to the indicator's measure, as a row of the schema."""
@@ -363,5 +366,7 @@ class _Unit:
             "measure": INDICATORS[indicator].measure,
             "status": figure.status,
             "n_clear_share": self.clear,
+            "n": figure.n,
+            "test": figure.test,
             "source": figure.source,
         }

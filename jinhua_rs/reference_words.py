@@ -119,6 +119,7 @@ KEYS: Mapping[str, str] = {
     "targets.source": "出处文件与原文",
     "targets.deadline": "完成年份或日期；留空表示全程",
     "targets.alternative": "同一数值的另一种读法，用于原文疑似笔误之处",
+    "targets.doubt": "原文数值存疑的依据及出处；凡列出该目标处均一并印出",
     "run.workers": "工作进程数；0 为每核一个，1 在本进程内运行",
     "run.memory_gib": "每个工作进程的内存上限，GiB",
     "cluster.kind": "`local` 本机，`slurm`，或已在运行的 Dask 调度器地址 `tcp://主机:端口`",
@@ -154,6 +155,9 @@ COLUMNS: Words = {
     "measure": ("unit of measure", "计量单位"),
     "status": ("what may be done with the number, see below", "数值可作何用，见下表"),
     "n_clear_share": ("share of the unit's area seen clear, 0-1", "单元面积中晴空观测的占比"),
+    "n": ("reference points, or years of a trend; 0 = none", "参考样点数，趋势则为年数；0 为无"),
+    "test": ("how the interval was made", "区间的求法"),
+    "p": ("p of a test beside the interval; empty without one", "检验的 p 值；无则为空"),
     "source": ("what the number was made from", "数值的由来"),
 }
 """Columns of the indicator table."""

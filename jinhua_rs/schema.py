@@ -261,6 +261,12 @@ INDICATORS: dict[str, IndicatorInfo] = {
             "林木覆盖率变化（百分点）",
         ),
         IndicatorInfo(
+            "tree_cover_trend",
+            "points/yr",
+            "trend of the tree-cover share over the years of one season (Theil-Sen)",
+            "林木覆盖率逐年趋势（Theil–Sen 斜率）",
+        ),
+        IndicatorInfo(
             "gain_area_mapped", "ha", "mapped tree-cover gain, uncorrected", "林木增加（像元统计）"
         ),
         IndicatorInfo(
@@ -281,6 +287,9 @@ ROW_COLUMNS: tuple[str, ...] = (
     "measure",
     "status",
     "n_clear_share",
+    "n",
+    "test",
+    "p",
     "source",
 )
 """
@@ -288,8 +297,12 @@ Tidy indicator rows, one fact per row.
 
 ``unit`` is the reporting unit's code; ``low``/``high`` the 95 % interval (NaN where the
 status is ``no_interval``); ``measure`` the unit of measure; ``n_clear_share`` the share of
-the unit's area seen clear; ``source`` says what the number was made from.
+the unit's area seen clear; ``source`` says what the number was made from. A record may leave out
+``n`` (reference points, or years of a trend; 0: none), ``test`` (how the interval was made) and
+``p`` (of a test that stands beside the interval; NaN: none).
 """
+
+_LEFT_OUT: Mapping[str, Any] = {"n": 0, "test": "", "p": np.nan}
 
 
 def rows(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -306,13 +319,15 @@ def rows(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         wrong = _wrong_row(record)
         if wrong is not None:
             raise _bad_rows(wrong)
-    return pd.DataFrame.from_records(records, columns=list(ROW_COLUMNS))
+    full = [{**_LEFT_OUT, **record} for record in records]
+    return pd.DataFrame.from_records(full, columns=list(ROW_COLUMNS))
 
 
 def _wrong_row(record: Mapping[str, Any]) -> str | None:
     """Say what is wrong with a row; None when it keeps the schema."""
-    if set(record) != set(ROW_COLUMNS):
-        return f"columns {sorted(set(record) ^ set(ROW_COLUMNS))} missing or unknown"
+    if {*record, *_LEFT_OUT} != set(ROW_COLUMNS):
+        wrong = sorted({*record, *_LEFT_OUT} ^ set(ROW_COLUMNS))
+        return f"columns {wrong} missing or unknown"
     name = f"{record['unit']} {record['indicator']}"
     info = INDICATORS.get(record["indicator"])
     if info is None or info.measure != record["measure"]:

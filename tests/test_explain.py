@@ -189,7 +189,8 @@ def test_a_damaged_certificate_is_passed_over(city, certificate):
 
 def test_a_county_says_how_far_it_is_and_what_was_published(city):
     _, plan = city
-    row = ("2019Q4", "990001", "tree_cover_share", 37.5, 36.1, 38.8, "%", "ok", 1.0, "sample")
+    row = ("2019Q4", "990001", "tree_cover_share", 37.5, 36.1, 38.8, "%", "ok", 1.0)
+    row += (500, "wilson", None, "sample")
     other = ("2019Q4", "990002", *row[2:])
     (plan.folder / "published").mkdir()
     table = pd.DataFrame([row, other], columns=list(ROW_COLUMNS))

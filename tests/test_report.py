@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
@@ -17,7 +18,7 @@ from rasterio.transform import Affine
 from shapely.geometry import box
 
 from jinhua_rs import report
-from jinhua_rs.errors import ContractError, IntegrityError
+from jinhua_rs.errors import ConfigError, ContractError, IntegrityError
 from jinhua_rs.figures import Words
 from jinhua_rs.report import (
     Fact,
@@ -35,6 +36,7 @@ from jinhua_rs.scene import Scene, SceneDecision
 from jinhua_rs.schema import ROW_COLUMNS, rows
 
 NAN = math.nan
+ROOT = Path(report.__file__).parents[1]
 CITY, WEST, MIDDLE, EAST = "330700", "330781", "330782", "330727"
 EVIL = '=HYPERLINK("http://evil.test","点我")<script>alert(1)</script>'
 
@@ -46,8 +48,9 @@ def row(unit, indicator, value, low=NAN, high=NAN, *, status="ok", clear=0.974):
         "tree_cover_change": "points",
     }
     return dict(  # noqa: C408 - reads as the columns do
-        period="2024Q4", unit=unit, indicator=indicator, value=value, low=low, high=high,
+        period="2024", unit=unit, indicator=indicator, value=value, low=low, high=high,
         measure=measure.get(indicator, "ha"), status=status, n_clear_share=clear, source="test",
+        n=2097 if status == "ok" else 0, test="wilson" if status == "ok" else "",
     )  # fmt: skip
 
 
@@ -76,8 +79,8 @@ def changes():
 
 def make(**other):
     facts = dict(  # noqa: C408 - reads as the fields do
-        period="2024Q4",
-        baseline="2023Q4",
+        period="2024",
+        baseline="2019",
         run_id="3f9a1c0b77de",
         created="2025-01-12T09:30:00+08:00",
         area=Words("金华市", "Jinhua"),
@@ -114,7 +117,8 @@ def make(**other):
         version="0.1.0",
         credits=(Words("含经处理的哥白尼哨兵数据", "Contains modified Copernicus Sentinel data"),),
     )  # fmt: skip
-    return ReportData(**(facts | other))
+    data = ReportData(**(facts | other))
+    return report.told(data)
 
 
 class Visible(HTMLParser):
@@ -204,8 +208,8 @@ def test_simulated_data_need_a_mark_and_rows_a_known_unit():
 def test_the_page_says_coverage_with_interval_clear_view_and_verdict():
     text, _ = read(html.render(make(), {}))
 
-    assert "61.83%（95%置信区间 60.91%–62.74%，有效观测占比 97.4%）" in text
-    assert "林木覆盖面积 1,014.62 万亩（999.62–1,029.62 万亩）" in text
+    assert "61.83%（95% 置信区间 60.91% ~ 62.74%，样点 2097 个，有效观测占比 97.4%）" in text
+    assert "林木覆盖面积：1,014.62 万亩（95% 置信区间 999.62 万亩 ~ 1,029.62 万亩" in text
     assert "不能判定" in text
     assert "区间跨越 61%" in text
     assert "未检出显著变化" in text
@@ -236,11 +240,11 @@ def test_a_pixel_count_is_context_in_grey_and_never_judged():
     page = html.render(make(rows=report.records(only), change_rows=()), {})
 
     text, table = read(page)
-    assert 'class="verdict' not in page
+    assert 'class="verdict open"' in page
+    assert "没有可用的区间" in text
     assert "像元统计（仅供参考，不作评价）" in text
     assert county_row(page, "金华市")[1:3] == ["63.50%", "—"]
     assert ["forest_cover"] not in table
-    assert "不作判定" in text
     assert 'class="context whole"' in page
 
 
@@ -256,7 +260,7 @@ def test_below_the_gate_no_pixel_count_stands_in():
     page = html.render(make(rows=report.records(gated), change_rows=()), {})
 
     assert county_row(page, "磐安县")[1:] == [
-        "—", "—", "—", "数据不足", "—", "—", "5.0%", "数据不足",
+        "—", "—", "—", "不能判定", "—", "—", "—", "5.0%", "数据不足",
     ]  # fmt: skip
     assert "77.7" not in page
 
@@ -265,17 +269,90 @@ def test_what_is_not_known_is_a_dash_and_never_zero():
     page = html.render(make(), {})
 
     assert county_row(page, "磐安县") == [
-        "磐安县", "—", "—", "—", "数据不足", "—", "—", "31.2%", "数据不足",
+        "磐安县", "—", "—", "—", "不能判定", "—", "—", "—", "31.2%", "数据不足",
     ]  # fmt: skip
-    assert county_row(page, "兰溪市")[4].split() == ["−1.50−2.50", "~", "−0.50"]
-    assert county_row(page, "金华市")[5:7] == ["15,000", "30,000"]
+    assert county_row(page, "兰溪市")[5].split() == ["↓", "−1.50−2.50", "~", "−0.50"]
+    assert county_row(page, "金华市")[6:8] == ["15,000", "30,000"]
 
 
 def test_without_a_baseline_no_change_is_spoken_of():
     page = html.render(make(baseline=None, change_rows=()), {})
 
-    assert county_row(page, "兰溪市")[4] == "—"
+    assert county_row(page, "兰溪市")[5] == "—"
     assert "未设基期" in read(page)[0]
+
+
+def test_the_json_holds_every_claim_with_all_it_rests_on():
+    claims = json.loads(report.to_json(make()))["claims"]
+
+    coverage = next(c for c in claims if (c["unit"], c["what"]) == (CITY, "tree_cover_share"))
+    assert (coverage["value"], coverage["n"]) == (61.825, 2097)
+    assert (coverage["low"], coverage["high"], coverage["test"]) == (60.91, 62.735, "wilson")
+    assert (coverage["target"], coverage["verdict"]) == (61.0, "不能判定")
+    assert coverage["reading"]["zh"] == "区间跨越 61%"
+    said = {(c["unit"], c["what"]): (c["verdict"], c["arrow"]) for c in claims}
+    assert said == {
+        (CITY, "tree_cover_share"): ("不能判定", ""),
+        (CITY, "tree_cover_area"): (None, ""),
+        (CITY, "tree_cover_change"): (None, ""),
+        (WEST, "tree_cover_share"): ("达到", ""),
+        (WEST, "tree_cover_area"): (None, ""),
+        (WEST, "tree_cover_change"): (None, "↓"),
+        (MIDDLE, "tree_cover_share"): ("不能判定", ""),
+        (EAST, "tree_cover_share"): ("不能判定", ""),
+    }
+
+
+def test_every_outlet_prints_the_words_of_the_claims(tmp_path):
+    data = make()
+
+    paths = report.write(tmp_path / "report", data, {})
+
+    page = paths.html.read_text("utf-8")
+    (city,) = (c for c in data.claims if (c.unit, c.what) == (CITY, "tree_cover_share"))
+    (fall,) = (c for c in data.claims if (c.unit, c.what) == (WEST, "tree_cover_change"))
+    for language in ("zh", "en"):
+        assert city.sentence.to(language) in read(page, language)[0]
+    assert city.sentence.zh in str(sheet_rows(paths.xlsx, "说明"))
+    columns, *counties = sheet_rows(paths.xlsx, "分县数据")
+    west = dict(zip(columns, counties[1], strict=True))
+    assert west["变化结论\nwhat may be said"] == fall.cell.zh == "↓ −1.50"
+    assert west["对照目标\nagainst target"] == "达到"
+    headings, table = report.screen(data, "zh")
+    assert dict(zip(headings, table[1], strict=True))["变化"] == "↓ −1.50"
+    assert dict(zip(headings, table[0], strict=True))["对照目标"] == "不能判定"
+
+
+def test_a_quarter_is_told_but_not_held_against_the_target():
+    quarter = rows([row(CITY, "tree_cover_share", 63.0, 62.0, 64.0) | {"period": "2024Q4"}])
+
+    page = html.render(
+        make(period="2024Q4", baseline=None, rows=report.records(quarter), change_rows=()), {}
+    )
+
+    assert 'class="verdict' not in page
+    assert "63.00%（95% 置信区间 62.00% ~ 64.00%" in read(page)[0]
+    assert "不作判定（季度值不与年度目标比较）" in read(page)[0]
+    assert county_row(page, "金华市")[4] == "—"
+
+
+def test_a_quarter_is_never_compared_with_another_season():
+    with pytest.raises(ConfigError, match="different seasons"):
+        make(baseline="2023Q2")
+
+
+def test_only_the_claims_make_sentences_of_numbers():
+    makers = {"change_sentence", "verdict", "arrow", "leaves_0_out"}
+    outlets = [*ROOT.glob("report/*.py"), *ROOT.glob("figures/*.py"), ROOT / "briefing.py"]
+
+    borrowed = {
+        path.name: names
+        for path in outlets
+        for line in re.findall(r"estimation\.claims import (.+)", path.read_text("utf-8"))
+        if (names := makers & {name.strip() for name in line.split(",")})
+    }
+
+    assert borrowed == {}
 
 
 def test_the_doubtful_target_carries_its_warning_in_every_outlet(tmp_path):
@@ -286,6 +363,7 @@ def test_the_doubtful_target_carries_its_warning_in_every_outlet(tmp_path):
         ("en", "15.12 万亩 (0.92%) is probably meant"),
     ):
         assert words in read(paths.html.read_text("utf-8"), language)[0]
+    assert "疑为 15.12万亩" in report.from_json(paths.json.read_text("utf-8")).targets[1].warning.zh
     said = " ".join(str(cell) for cells in sheet_rows(paths.xlsx, "说明") for cell in cells)
     assert "9.21%" in said
     assert "疑为 15.12万亩" in said
@@ -417,7 +495,7 @@ def test_a_run_of_one_county_is_reported_but_not_judged_against_the_citys_target
 
     page = html.render(make(units=units, rows=only, change_rows=()), {})
 
-    assert "兰溪市遥感监测森林（林木）覆盖率为 72.50%" in read(page)[0]
+    assert "兰溪市遥感监测森林（林木）覆盖率：72.50%" in read(page)[0]
     assert 'class="verdict' not in page
 
 

@@ -4,7 +4,8 @@ What may be said about an estimate: a claim, its sentence, its arrow, its verdic
 Rules, kept by :class:`Claim`:
 
 * A number is said with its interval, its points and its clear-view share, or not at all.
-* A change whose interval covers 0 is 未检出显著变化; it has no arrow.
+* A change whose interval covers 0 is 未检出显著变化; it has no arrow. Where a test stands beside
+  the interval (a trend), both must find it.
 * Only one season is compared with itself: Q2 never with Q4, a quarter never with a year.
 * A target is a matter of a year. A quarter's coverage is told, but not held against it.
 """
@@ -12,22 +13,32 @@ Rules, kept by :class:`Claim`:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import isnan
+from math import isnan, nan
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from jinhua_rs.errors import ConfigError, ContractError
+from jinhua_rs.estimation.printed import percent, shown
 from jinhua_rs.period import Period
 from jinhua_rs.schema import INDICATORS, Status
+from jinhua_rs.units import ten_thousand_mu
 
-__all__ = ["Claim", "Verdict", "arrow", "change_sentence", "verdict"]
+__all__ = ["LEVEL", "Claim", "Verdict", "arrow", "change_sentence", "leaves_0_out", "verdict"]
+
+LEVEL = 0.05
+"""Rate of error up to which something is claimed."""
 
 _STATES = (Status.OK, Status.NO_INTERVAL, Status.INSUFFICIENT)
 _MEASURES = {
-    "%": ("%", "%"),
-    "ha": (" 公顷", " ha"),
-    "points": ("个百分点", "points"),
-    "1": ("", ""),
+    "%": (("%", 1.0), ("%", 1.0)),
+    "ha": ((" 万亩", ten_thousand_mu(10_000.0)), (" ha", 1.0)),
+    "points": ((" 个百分点", 1.0), (" points", 1.0)),
+    "points/yr": ((" 个百分点/年", 1.0), (" points a year", 1.0)),
+    "1": (("", 1.0), ("", 1.0)),
 }
+"""What is printed after a number and what it is multiplied by, in Chinese and in English."""
 
 
 class Verdict(StrEnum):
@@ -70,6 +81,11 @@ def verdict(low: float, high: float, target: float) -> Verdict:
     return Verdict.MET if low >= target else Verdict.NOT_MET
 
 
+def leaves_0_out(low: npt.ArrayLike, high: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Tell where intervals lie wholly on one side of 0: the rule by which a change is claimed."""
+    return np.asarray((np.asarray(low) > 0) | (np.asarray(high) < 0))
+
+
 def arrow(low: float, high: float) -> str:
     """
     ``"↑"`` or ``"↓"`` where a 95 % interval of a change lies wholly above or below 0, else ``""``.
@@ -77,10 +93,12 @@ def arrow(low: float, high: float) -> str:
     >>> arrow(0.2, 1.4), arrow(-0.3, 1.4), arrow(float("nan"), float("nan"))
     ('↑', '', '')
     """
-    return "↑" if low > 0 else "↓" if high < 0 else ""
+    return ("↑" if low > 0 else "↓") if leaves_0_out(low, high) else ""
 
 
-def change_sentence(value: float, low: float, high: float, *, language: str, measure: str) -> str:
+def change_sentence(
+    value: float, low: float, high: float, *, language: str, measure: str, clear: bool = True
+) -> str:
     """
     Say in words what a change amounts to, and only as much as its interval allows.
 
@@ -92,34 +110,36 @@ def change_sentence(value: float, low: float, high: float, *, language: str, mea
     language : str
         ``"zh"`` or ``"en"``.
     measure : str
-        Unit of measure as printed after the number, in ``language``, e.g. ``"个百分点"``.
+        Unit of measure as printed after the number, in ``language``, e.g. ``" points"``.
+    clear : bool
+        False where a test beside the interval did not find the change.
 
     Examples
     --------
-    >>> change_sentence(1.2, 0.4, 2.0, language="en", measure="points")
+    >>> change_sentence(1.2, 0.4, 2.0, language="en", measure=" points")
     '↑ increase of 1.20 points (95 % interval 0.40 to 2.00)'
-    >>> change_sentence(0.3, -0.5, 1.1, language="zh", measure="个百分点")
-    '未检出显著变化（0.30 个百分点，95% 置信区间 -0.50 ~ 1.10）'
+    >>> change_sentence(0.3, -0.5, 1.1, language="zh", measure=" 个百分点")
+    '未检出显著变化（0.30 个百分点，95% 置信区间 −0.50 ~ 1.10）'
     """
     chinese = language == "zh"
     if isnan(value):
         return "数据不足" if chinese else "insufficient data"
     if isnan(low) or isnan(high):
         return "无置信区间，不作判断" if chinese else "no interval, not judged"
-    sign = arrow(low, high)
+    sign = arrow(low, high) if clear else ""
     if not sign:
         what = "未检出显著变化" if chinese else "no significant change detected"
-        amount = f"{value:.2f} {measure}"
+        amount, ends = f"{shown(value)}{measure}", (shown(low), shown(high))
         if chinese:
-            return f"{what}（{amount}，95% 置信区间 {low:.2f} ~ {high:.2f}）"
-        return f"{what} ({amount}, 95 % interval {low:.2f} to {high:.2f})"
-    amount = f"{abs(value):.2f} {measure}"
-    near, far = sorted((abs(low), abs(high)))
+            return f"{what}（{amount}，95% 置信区间 {ends[0]} ~ {ends[1]}）"
+        return f"{what} ({amount}, 95 % interval {ends[0]} to {ends[1]})"
+    amount = f"{shown(abs(value))}{measure}"
+    near, far = (shown(end) for end in sorted((abs(low), abs(high))))
     if chinese:
         word = "增加" if sign == "↑" else "减少"
-        return f"{sign} {word} {amount}（95% 置信区间 {near:.2f} ~ {far:.2f}）"
+        return f"{sign} {word} {amount}（95% 置信区间 {near} ~ {far}）"
     word = "increase" if sign == "↑" else "decrease"
-    return f"{sign} {word} of {amount} (95 % interval {near:.2f} to {far:.2f})"
+    return f"{sign} {word} of {amount} (95 % interval {near} to {far})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +158,7 @@ class Claim:
     value, low, high : float, in the indicator's measure
         Estimate and 95 % interval; NaN: none.
     n : int
-        Reference points it rests on.
+        Reference points it rests on; years of a trend.
     clear_share : float, 0-1
         Share of the unit seen clear.
     test : str
@@ -146,7 +166,10 @@ class Claim:
     status : str
         One of ``schema.Status``.
     baseline : Period, optional
-        What a change is measured from; of the same season. Only and always for a change.
+        What a change is measured from; of the same season. Only and always for a change; for a
+        trend its first year.
+    p : float, 0-1
+        Of a test that stands beside the interval; NaN: none, the interval alone decides.
 
     Raises
     ------
@@ -186,6 +209,7 @@ class Claim:
     test: str
     status: str
     baseline: Period | None = None
+    p: float = nan
 
     def __post_init__(self) -> None:
         wrong = self._wrong()
@@ -202,10 +226,15 @@ class Claim:
             )
 
     @classmethod
-    def of_row(
-        cls, row: Mapping[str, Any], *, n: int, test: str, baseline: Period | None = None
-    ) -> Self:
-        """Make the claim of an indicator row (``schema.ROW_COLUMNS``)."""
+    def of_row(cls, row: Mapping[str, Any], *, baseline: Period | None = None) -> Self:
+        """
+        Make the claim of an indicator row (``schema.ROW_COLUMNS``).
+
+        Raises
+        ------
+        ContractError
+            As the claim itself; a usable row must say its points.
+        """
         return cls(
             what=str(row["indicator"]),
             period=Period.parse(str(row["period"])),
@@ -213,37 +242,70 @@ class Claim:
             value=float(row["value"]),
             low=float(row["low"]),
             high=float(row["high"]),
-            n=n,
+            n=int(row["n"]),
             clear_share=float(row["n_clear_share"]),
-            test=test,
+            test=str(row["test"]),
             status=str(row["status"]),
             baseline=baseline,
+            p=float(row["p"]),
         )
 
     @property
     def is_change(self) -> bool:
         """True for a change between two periods."""
-        return self.what in INDICATORS and INDICATORS[self.what].measure == "points"
+        return self.what in INDICATORS and INDICATORS[self.what].measure.startswith("points")
 
     @property
     def significant(self) -> bool:
-        """True for a usable change whose interval leaves 0 out."""
-        return self.is_change and self.status == Status.OK and bool(arrow(self.low, self.high))
+        """True for a usable change whose interval leaves 0 out, and that its test found."""
+        usable = self.is_change and self.status == Status.OK and not self.p >= LEVEL
+        return usable and bool(leaves_0_out(self.low, self.high))
 
     @property
     def arrow(self) -> str:
         """``"↑"``, ``"↓"``, or ``""`` where nothing is significant."""
         return arrow(self.low, self.high) if self.significant else ""
 
-    def verdict(self, target: float) -> Verdict:
+    def verdict(self, target: float) -> Verdict | None:
         """
         Judge against a target to be reached or exceeded, in the indicator's measure.
 
-        Undecided as well for a quarter, a change, and whatever is not of status ``ok``.
+        Returns
+        -------
+        Verdict or None
+            None for a change and for a quarter, which are not held against the target of a
+            year. Undecided for a year of another status than ``ok``.
         """
-        if self.status != Status.OK or self.is_change or self.period.quarter is not None:
-            return Verdict.UNDECIDED
+        if self.is_change or self.period.quarter is not None:
+            return None
         return verdict(self.low, self.high, target)
+
+    def reading(self, target: float, language: str) -> str:
+        """Say how the interval lies to ``target``, so that the verdict can be checked by eye."""
+        goal = f"{target:g}{_MEASURES[INDICATORS[self.what].measure][0][0]}"
+        if self.verdict(target) is None:
+            said = "季度值不与年度目标比较", "a quarter is not held against the target of a year"
+        elif self.status != Status.OK:
+            said = "没有可用的区间", "there is no interval"
+        elif self.low >= target:
+            said = f"区间下限不低于 {goal}", f"the whole interval reaches {goal}"
+        elif self.high < target:
+            said = f"区间上限低于 {goal}", f"the whole interval lies below {goal}"
+        else:
+            said = f"区间跨越 {goal}", f"the interval spans {goal}"
+        return said[0] if language == "zh" else said[1]
+
+    def cell(self, language: str) -> str:
+        """Say a change in as few words as a table has room for; other claims give their number."""
+        chinese = language == "zh"
+        if self.status == Status.INSUFFICIENT:
+            return "数据不足" if chinese else "insufficient data"
+        if self.status == Status.NO_INTERVAL:
+            return "无区间，不作判断" if chinese else "no interval, not judged"
+        if self.is_change and not self.significant:
+            return "未检出显著变化" if chinese else "no significant change"
+        number = shown(self.value, signed=self.is_change)
+        return f"{self.arrow} {number}".strip()
 
     def sentence(self, language: str, *, place: str = "") -> str:
         """
@@ -270,33 +332,44 @@ class Claim:
 
     def _said(self, language: str) -> str:
         chinese = language == "zh"
-        clear = f"{self.clear_share:.1%}"
+        clear = percent(self.clear_share * 100, 1)
         if self.status == Status.INSUFFICIENT:
             said = f"数据不足（有效观测占比 {clear}）", f"insufficient data ({clear} seen clear)"
             return said[0] if chinese else said[1]
         if self.status == Status.NO_INTERVAL:
-            return "无置信区间，不作判断" if chinese else "no interval, not judged"
-        measure = _MEASURES[INDICATORS[self.what].measure][0 if chinese else 1]
-        basis = (
-            f"样点 {self.n} 个，有效观测占比 {clear}"
-            if chinese
-            else f"{self.n} points, {clear} seen clear"
-        )
-        if self.is_change:
-            found = change_sentence(
-                self.value, self.low, self.high, language=language, measure=measure
+            return (
+                "没有可用的参考样本，无置信区间，不作判断"
+                if chinese
+                else "no usable reference sample, no interval, not judged"
             )
+        basis = self._basis(language, clear)
+        measure, factor = _MEASURES[INDICATORS[self.what].measure][0 if chinese else 1]
+        numbers = self.value * factor, self.low * factor, self.high * factor
+        if self.is_change:
+            clear_one = not self.p >= LEVEL
+            found = change_sentence(*numbers, language=language, measure=measure, clear=clear_one)
             return f"{found}；{basis}" if chinese else f"{found}; {basis}"
-        value, low, high = (
-            f"{number:,.2f}{measure}" for number in (self.value, self.low, self.high)
-        )
-        if chinese:
-            quarter = "；季度值供过程参考，不与年度目标比较" if self.period.quarter else ""
-            return f"{value}（95% 置信区间 {low} ~ {high}，{basis}）{quarter}"
+        value, low, high = (f"{shown(number)}{measure}" for number in numbers)
         quarter = (
-            "; a quarter is not held against the target of a year" if self.period.quarter else ""
+            "；季度值供过程参考，不与年度目标比较",
+            "; a quarter is not held against the target of a year",
         )
-        return f"{value} (95 % interval {low} to {high}; {basis}){quarter}"
+        extra = quarter[0 if chinese else 1] if self.period.quarter else ""
+        if chinese:
+            return f"{value}（95% 置信区间 {low} ~ {high}，{basis}）{extra}"
+        return f"{value} (95 % interval {low} to {high}; {basis}){extra}"
+
+    def _basis(self, language: str, clear: str) -> str:
+        """Say what the claim rests on: points, or years and the p of the test; and clear view."""
+        if isnan(self.p):
+            said = f"样点 {self.n} 个，有效观测占比 {clear}", f"{self.n} points, {clear} seen clear"
+        else:
+            p = shown(self.p, 3)
+            said = (
+                f"{self.n} 年，p = {p}，有效观测占比 {clear}",
+                f"{self.n} years, p = {p}, {clear} seen clear",
+            )
+        return said[0] if language == "zh" else said[1]
 
     def _wrong(self) -> str:
         """Say what does not fit; ``""`` when all does."""

@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from jinhua_rs.errors import ConfigError, ContractError
+from jinhua_rs.estimation.claims import leaves_0_out
 from jinhua_rs.estimation.intervals import (
     Array,
     effective_size,
@@ -242,7 +243,7 @@ def _claimed(panel: _Panel, losses: Array, gains: Array) -> dict[str, float]:
         "truth": truth,
         "mean": float(value.mean()),
         "n": int(n.sum()),
-        "claimed": float(((low > 0) | (high < 0)).mean()),
+        "claimed": float(leaves_0_out(low, high).mean()),
         "covered": _held(low, truth, high),
         "width": float((high - low).mean()),
     }

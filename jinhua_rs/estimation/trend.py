@@ -18,14 +18,13 @@ import numpy.typing as npt
 from scipy.stats import false_discovery_control
 
 from jinhua_rs.errors import ConfigError, ContractError
+from jinhua_rs.estimation.claims import LEVEL, leaves_0_out
 from jinhua_rs.estimation.mann_kendall import FIELDS, mann_kendall
 
-__all__ = ["LEVEL", "MIN_YEARS", "Trend", "trends"]
+__all__ = ["MIN_YEARS", "Trend", "trends"]
 
 MIN_YEARS = 8
 """Fewer years of a season say nothing of a trend."""
-LEVEL = 0.05
-"""False-discovery rate up to which a trend is called one."""
 
 _QUANTILE = 1.959963984540054
 _AT_ONCE = 1 << 16  # series, so that memory does not grow with the map
@@ -58,9 +57,8 @@ class Trend:
     @property
     def sign(self) -> npt.NDArray[np.int8]:
         """1 rising, -1 falling, 0 neither: ``q`` is below 5 % and the interval leaves 0 out."""
-        clear = self.q < LEVEL
-        rising, falling = clear & (self.low > 0), clear & (self.high < 0)
-        return rising.astype(np.int8) - falling.astype(np.int8)
+        clear = (self.q < LEVEL) & leaves_0_out(self.low, self.high)
+        return np.where(clear, np.sign(self.low), 0).astype(np.int8)
 
 
 def trends(values: npt.ArrayLike, years: Sequence[int]) -> Trend:

@@ -5,10 +5,11 @@ Every function returns PNG bytes and writes nothing. Equal inputs give equal byt
 Every picture carries its data dates, run, sources and, for simulated data, the mark.
 """
 
+from jinhua_rs.estimation.printed import DASH, percent, shown
 from jinhua_rs.figures.bars import Bar, interval_bars
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.choropleth import choropleth
-from jinhua_rs.figures.estimate import DASH, MISSING, Estimate, percent, shown
+from jinhua_rs.figures.estimate import MISSING, Estimate
 from jinhua_rs.figures.rasters import (
     CANOPY,
     CLEAR_LOOKS,

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 
 from jinhua_rs.errors import NoDataError
+from jinhua_rs.estimation.printed import percent, shown
 from jinhua_rs.figures.base import EMPTY_FACE, EMPTY_HATCH
 from jinhua_rs.figures.caption import Caption, Language, Words
-from jinhua_rs.figures.estimate import Estimate, percent, shown
+from jinhua_rs.figures.estimate import Estimate
 from jinhua_rs.figures.sheet import GREY, INK, RED, WIDTH_IN, new_sheet, stamp, to_png
 
 __all__ = ["Bar", "interval_bars"]

@@ -6,6 +6,7 @@ from itertools import pairwise
 import geopandas as gpd
 from matplotlib.patches import PathPatch, Rectangle
 
+from jinhua_rs.estimation.printed import shown
 from jinhua_rs.figures.base import (
     MapSheet,
     empty_patch,
@@ -14,7 +15,7 @@ from jinhua_rs.figures.base import (
     outline_path,
 )
 from jinhua_rs.figures.caption import Caption, Language, Words
-from jinhua_rs.figures.estimate import MISSING, Estimate, shown
+from jinhua_rs.figures.estimate import MISSING, Estimate
 from jinhua_rs.figures.sheet import to_png
 
 __all__ = ["choropleth"]

@@ -25,6 +25,8 @@ from jinhua_rs.report.data import (
 from jinhua_rs.report.excel import write_workbook
 from jinhua_rs.report.html import FIGURES, render
 from jinhua_rs.report.pictures import draw
+from jinhua_rs.report.said import Said
+from jinhua_rs.report.saying import told
 from jinhua_rs.report.screen import screen
 from jinhua_rs.store import whole
 
@@ -35,6 +37,7 @@ __all__ = [
     "ReportData",
     "ReportPaths",
     "Row",
+    "Said",
     "SceneCheck",
     "SceneSummary",
     "Tally",
@@ -45,6 +48,7 @@ __all__ = [
     "records",
     "screen",
     "to_json",
+    "told",
     "write",
 ]
 

@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from jinhua_rs.errors import ContractError, IntegrityError
 from jinhua_rs.figures import Estimate, Words
 from jinhua_rs.period import ZONE
+from jinhua_rs.report.said import Said
 from jinhua_rs.scene import SceneDecision
 from jinhua_rs.schema import ROW_COLUMNS
 
@@ -51,6 +52,9 @@ class Row:
     status: str
     n_clear_share: float | None
     source: str
+    n: int = 0
+    test: str = ""
+    p: float | None = None
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
 
@@ -152,7 +156,9 @@ class TargetLine:
     A figure of the plan, for the whole city.
 
     ``key`` is its name in the settings (``forest_cover`` is the one that is judged);
-    ``alternative`` a second reading where the first looks like a slip.
+    ``alternative`` a second reading where the first looks like a slip, ``doubt`` why, and
+    ``warning`` what is then printed wherever the target stands
+    (:func:`jinhua_rs.report.told`).
     """
 
     key: str
@@ -161,6 +167,8 @@ class TargetLine:
     source: str
     deadline: str = ""
     alternative: float | None = None
+    doubt: str = ""
+    warning: Words | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +233,8 @@ class ReportData:
         Of the software.
     credits : tuple of Words
         Sources that must be named.
+    claims : tuple of Said
+        All that is said of the numbers; from :func:`jinhua_rs.report.told`.
     figures : tuple of str
         Paths of the pictures, relative to the report's folder.
     """
@@ -249,6 +259,7 @@ class ReportData:
     credits: tuple[Words, ...]
     certificate: tuple[Fact, ...] = ()
     checks: tuple[SceneCheck, ...] = ()
+    claims: tuple[Said, ...] = ()
     figures: tuple[str, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

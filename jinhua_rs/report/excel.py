@@ -41,6 +41,7 @@ _COUNTY_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("面积下限（万亩）\nlow", 13, "wan"),
     ("面积上限（万亩）\nhigh", 13, "wan"),
     ("面积（公顷）\narea, ha", 14, "whole"),
+    ("对照目标\nagainst target", 12, "text"),
     ("较基期变化（百分点）\nchange, points", 15, "change"),
     ("变化下限\nlow", 10, "change"),
     ("变化上限\nhigh", 10, "change"),
@@ -65,6 +66,9 @@ _ROW_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("measure", 10, "text"),
     ("status", 14, "text"),
     ("n_clear_share", 14, "number"),
+    ("n", 8, "whole"),
+    ("test", 14, "text"),
+    ("p", 9, "number"),
     ("source", 40, "text"),
 )
 _CHECK_COLUMNS: tuple[tuple[str, float, str], ...] = (
@@ -176,9 +180,8 @@ def _about(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> No
     for target in data.targets:
         said = wording.target_judged(target, main).zh
         text = f"{target.value:g}{target.unit}（{target.source}）：{said}"
-        warning = wording.plausibility(target, data)
         name = f"目标：{wording.target_name(target).zh}"
-        entries.append((name, f"{text}\n{warning.zh}" if warning else text))
+        entries.append((name, f"{text}\n{target.warning.zh}" if target.warning else text))
     entries += [
         ("“—”", "没有数据，不是 0。"),
         ("像元统计", "“仅供参考”的行和增加、减少两栏是未经样本校正的像元统计，不得用于评价。"),
@@ -244,8 +247,9 @@ def _county(line: Line, data: ReportData) -> list[Cell]:
         *(number / 100 for number in _ends(share)),
         *(wording.wan_mu_of(number) for number in _ends(area)),
         area.value,
+        wording.verdict_said(line).zh,
         *(_ends(change) if change.judged else (math.nan, math.nan, math.nan)),
-        wording.change_cell(data, change).zh,
+        wording.change_cell(line).zh,
         wording.mu_of(line.gain.value),
         wording.mu_of(line.loss.value),
         share.clear_share,
@@ -272,6 +276,9 @@ def _tidy(data: ReportData) -> list[list[Cell]]:
             row.measure,
             row.status,
             row.estimate.clear_share,
+            float(row.n) if row.n else math.nan,
+            row.test,
+            math.nan if row.p is None else row.p,
             row.source,
         ]
         for row in (*data.rows, *data.change_rows)
@@ -342,8 +349,8 @@ def _chart(book: Workbook, sheet: Worksheet, county_lines: Sequence[Line]) -> No
             ],
             "x_error_bars": {
                 "type": "custom",
-                "plus_values": f"='{_COUNTIES}'!$U$2:$U${last + 1}",
-                "minus_values": f"='{_COUNTIES}'!$V$2:$V${last + 1}",
+                "plus_values": f"='{_COUNTIES}'!$V$2:$V${last + 1}",
+                "minus_values": f"='{_COUNTIES}'!$W$2:$W${last + 1}",
             },
             "gap": 60,
         }

@@ -15,6 +15,7 @@ from jinhua_rs.figures import Words, percent, shown
 from jinhua_rs.report import wording
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
+from jinhua_rs.report.saying import COVER_TARGET
 
 __all__ = ["FIGURES", "render"]
 
@@ -68,8 +69,8 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
     """
     shown_pictures = _pictures(pictures)
     main = headline_unit(data)
-    cover = next((target for target in data.targets if target.key == "forest_cover"), None)
-    found = wording.judgement(cover, main)
+    cover = next((target for target in data.targets if target.key == COVER_TARGET), None)
+    told = None if main is None or not main.whole else main.told
     return _template().render(
         data=data,
         w=wording,
@@ -83,10 +84,8 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         coverage=wording.coverage_said(data, main),
         change=wording.change_said(data, main),
         cover=cover,
-        found=found,
-        tone=_TONES[found] if found else "none",
-        reading=_reading(main, cover.value) if cover and found else None,
-        warnings=[said for t in data.targets if (said := wording.plausibility(t, data))],
+        told=told,
+        tones=_TONES,
         counties=_chosen(shown_pictures, _SECTIONS["counties"]),
         maps=_chosen(shown_pictures, _MAPS),
         quality=_chosen(shown_pictures, _SECTIONS["quality"]),
@@ -147,16 +146,3 @@ def _groups(found: tuple[Line, ...]) -> list[tuple[Words | None, list[Line]]]:
 
 def _chosen(pictures: Mapping[str, Picture], names: tuple[str, ...]) -> list[Picture]:
     return [pictures[name] for name in names if name in pictures]
-
-
-def _reading(line: Line | None, target: float) -> Words | None:
-    """Say how the interval lies to the target, so that the verdict can be checked by eye."""
-    if line is None or not line.share.judged:
-        return Words("没有可用的区间", "there is no interval")
-    low, high = line.share.low, line.share.high
-    goal = f"{target:g}%"
-    if low >= target:
-        return Words(f"区间下限不低于 {goal}", f"the whole interval reaches {goal}")
-    if high < target:
-        return Words(f"区间上限低于 {goal}", f"the whole interval lies below {goal}")
-    return Words(f"区间跨越 {goal}", f"the interval spans {goal}")

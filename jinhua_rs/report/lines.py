@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from jinhua_rs.figures import MISSING, Estimate, Words
 from jinhua_rs.report.data import ReportData, Row, Unit
+from jinhua_rs.report.said import Said
 from jinhua_rs.schema import Status
 
 __all__ = ["Line", "headline_unit", "lines"]
@@ -24,7 +25,8 @@ class Line:
     ``share`` is in percent, ``change`` in points, the areas in hectares. ``share`` is the
     estimate with interval where there is one, else the pixel count, else nothing; where data
     are insufficient for the estimate no pixel count stands in. ``area`` is of the same kind as
-    ``share``. ``gain`` and ``loss`` are pixel counts.
+    ``share``. ``gain`` and ``loss`` are pixel counts. ``told`` is what is said of the coverage,
+    ``spread`` of the area, ``changed`` of the change; ``None`` where there is no row.
     """
 
     unit: Unit
@@ -33,6 +35,9 @@ class Line:
     change: Estimate
     gain: Estimate
     loss: Estimate
+    told: Said | None
+    spread: Said | None
+    changed: Said | None
 
     @property
     def status(self) -> Words:
@@ -49,7 +54,8 @@ def lines(data: ReportData) -> tuple[Line, ...]:
     """Return one line for each unit, in the order of ``data.units``."""
     now = _by_unit(data.rows)
     change = _by_unit(data.change_rows)
-    return tuple(_line(unit, now, change) for unit in data.units)
+    claims = {(one.unit, one.what): one for one in data.claims}
+    return tuple(_line(unit, now, change, claims) for unit in data.units)
 
 
 def headline_unit(data: ReportData) -> Line | None:
@@ -66,13 +72,14 @@ def headline_unit(data: ReportData) -> Line | None:
 
 
 Table = dict[tuple[str, str], Estimate]
+Claims = dict[tuple[str, str], Said]
 
 
 def _by_unit(rows: Iterable[Row]) -> Table:
     return {(row.unit, row.indicator): row.estimate for row in rows}
 
 
-def _line(unit: Unit, now: Table, change: Table) -> Line:
+def _line(unit: Unit, now: Table, change: Table, claims: Claims) -> Line:
     def of(table: Table, indicator: str) -> Estimate:
         return table.get((unit.code, indicator), MISSING)
 
@@ -86,4 +93,9 @@ def _line(unit: Unit, now: Table, change: Table) -> Line:
         change=of(change, "tree_cover_change"),
         gain=of(change, "gain_area_mapped"),
         loss=of(change, "loss_area_mapped"),
+        told=claims.get(
+            (unit.code, "tree_cover_share"), claims.get((unit.code, "tree_cover_share_mapped"))
+        ),
+        spread=claims.get((unit.code, "tree_cover_area")),
+        changed=claims.get((unit.code, "tree_cover_change")),
     )

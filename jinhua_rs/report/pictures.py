@@ -76,7 +76,9 @@ def _of_rows(data: ReportData, units: gpd.GeoDataFrame) -> dict[str, Job]:
     bars = [Bar(line.unit.name, line.share, line.whole) for line in found]
     goal = next((target.value for target in data.targets if target.key == "forest_cover"), None)
     label = (
-        Words(f"规划目标 {goal:g}%（仅对全市）", f"Plan: {goal:g}% (whole city)") if goal else None
+        Words(f"规划目标 {goal:g}%（对全市提出）", f"Plan: {goal:g}% (for the city)")
+        if goal
+        else None
     )
 
     def chart(caption: Caption, language: Language) -> bytes:

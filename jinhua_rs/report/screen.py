@@ -11,6 +11,7 @@ _HEADINGS = (
     Words("统计单元", "unit"),
     Words("覆盖率 %", "cover %"),
     Words("95% 区间", "95 %"),
+    Words("对照目标", "target"),
     Words("变化", "change"),
     Words("95% 区间", "95 % interval"),
     Words("有效观测", "seen clear"),
@@ -30,12 +31,12 @@ def screen(data: ReportData, language: Language) -> tuple[tuple[str, ...], list[
 
 def _cells(line: Line, language: Language) -> tuple[str, ...]:
     share = shown(line.share.value)
-    change = shown(line.change.value, signed=True)
     return (
         line.unit.name.to(language),
         f"({share})" if line.share.context_only else share,
         wording.interval(line.share),
-        f"({change})" if line.change.context_only else change,
+        wording.verdict_said(line).to(language),
+        wording.change_cell(line).to(language),
         wording.interval(line.change, signed=True),
         wording.seen(line.share),
         line.status.to(language),

@@ -27,6 +27,8 @@ class Target(Section):
     """Year or date by which it is due; empty means throughout."""
     alternative: float | None = None
     """A second reading of the same figure, where the first looks like a slip."""
+    doubt: str = ""
+    """Why the first is doubted, with the source; printed wherever the target stands."""
 
 
 class Theme(Section):
@@ -60,6 +62,8 @@ TARGETS = {
         deadline="2024",
         source="规划纲要（2020–2035，征求意见稿）：到2024年完成新增造林151.2万亩",
         alternative=15.12,
+        doubt="全省2020—2024年国土绿化目标共180万亩（浙江省新增百万亩国土绿化行动方案）；"
+        "磐安县五年任务2.36万亩；全市2020年任务约4.2万亩",
     ),
 }
 

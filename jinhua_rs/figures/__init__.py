@@ -10,6 +10,9 @@ from jinhua_rs.figures.bars import Bar, interval_bars
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.choropleth import choropleth
 from jinhua_rs.figures.estimate import MISSING, Estimate
+from jinhua_rs.figures.ladder import Rungs, ladder_bars
+from jinhua_rs.figures.mine_card import MineSheet, Picture, mine_card
+from jinhua_rs.figures.places import Category, place_map
 from jinhua_rs.figures.rasters import (
     CANOPY,
     CLEAR_LOOKS,
@@ -29,9 +32,13 @@ __all__ = [
     "NDVI",
     "Bar",
     "Caption",
+    "Category",
     "Estimate",
     "Language",
+    "MineSheet",
+    "Picture",
     "Ramp",
+    "Rungs",
     "Words",
     "change_map",
     "choropleth",
@@ -39,6 +46,9 @@ __all__ = [
     "font_file",
     "index_map",
     "interval_bars",
+    "ladder_bars",
+    "mine_card",
     "percent",
+    "place_map",
     "shown",
 ]

@@ -11,6 +11,7 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs import patches, planning, regions, store
 from jinhua_rs.errors import ConfigError, IntegrityError, NoDataError
+from jinhua_rs.figures import Words
 from jinhua_rs.layers import Layer, open_layer
 from jinhua_rs.patches import Book, Memory, Register
 from jinhua_rs.period import Period
@@ -103,6 +104,16 @@ class Place:
     def label(self) -> str:
         """Mark of simulated data; empty for real ones."""
         return str(self.published.get("label", ""))
+
+    @property
+    def credit(self) -> Words:
+        """Sources that the publication names, in one line."""
+        path = self.folder / PUBLISHED / "report" / "report.json"
+        report = store.read_json(path) if path.is_file() else {}
+        named = report.get("credits", []) if isinstance(report, dict) else []
+        return Words(
+            "；".join(str(one["zh"]) for one in named), "; ".join(str(one["en"]) for one in named)
+        )
 
     def layers(self) -> dict[str, Layer]:
         """

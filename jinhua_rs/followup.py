@@ -3,7 +3,8 @@ The second recipe: what a published period adds to what was known before, top to
 
 Patches of changed ground are outlined, named and measured. The register that the period before
 left behind and the verdicts of people are inputs; the new register goes out to
-``outputs/<period>/followup/``, whole or not at all.
+``outputs/<period>/followup/``, whole or not at all, and with it the books of planting, mines and
+plan layers, made from all that was published of the season.
 """
 
 from collections.abc import Mapping
@@ -11,17 +12,22 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from jinhua_rs import __version__, patches, store
+from jinhua_rs import __version__, casework, patches, store
+from jinhua_rs.casework import Case
+from jinhua_rs.dossier import Brief
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.following import Followed, Place, find_followed
+from jinhua_rs.history import publications
 from jinhua_rs.layers import Layer
 from jinhua_rs.patches import Book, Ground, Memory, Register
 from jinhua_rs.planning import PUBLISHED, fingerprint
 from jinhua_rs.schema import Change
 from jinhua_rs.tasks import Progress
 
-__all__ = ["run"]
+__all__ = ["BOOKS", "run"]
 
+BOOKS = "books"
+"""Folder, in what is followed up, of the books of planting, mines and plan layers."""
 _ALERTS = {2: "loss", 3: "gain"}
 _CHANGES = {int(Change.LOSS): "loss", int(Change.GAIN): "gain"}
 _MAPS = {
@@ -59,7 +65,8 @@ def run(place: Place, *, progress: Progress) -> Followed:
     with store.locked(place.folder):
         raster, codes = _flags(place)
         layers, book = place.layers(), Book(place.verdicts)
-        receipt = _receipt(place, raster, layers, book)
+        case = _case(place, layers)
+        receipt = _receipt(place, raster, case, book)
         if not _stands(place.target, receipt):
             store.sweep(place.folder)
             memory = place.memory(book)
@@ -67,7 +74,9 @@ def run(place: Place, *, progress: Progress) -> Followed:
             with store.whole(place.target) as part:
                 part.mkdir()
                 patches.write_register(part, register)
-                store.write_json(part / "run.json", receipt)
+                stage = f"{place.period} books"
+                facts = casework.work_up(case, part / BOOKS, lambda done: progress(stage, done, 3))
+                store.write_json(part / "run.json", receipt | {"books": facts})
                 store.write_sums(part, [path for path in part.rglob("*") if path.is_file()])
                 _keep_former(place.target)
     return find_followed(place)
@@ -115,9 +124,31 @@ def _patches(
     return patches.register_of(seen, facts, memory, str(place.period))
 
 
-def _receipt(
-    place: Place, raster: Path, layers: Mapping[str, Layer], book: Book
-) -> dict[str, object]:
+def _case(place: Place, layers: Mapping[str, Layer]) -> Case:
+    """Lay everything that was supplied over what was published of the season."""
+    themes = casework.plan_layers(place.settings, place.outline, layers)
+    opened = {**layers, **themes}.values()
+    former = place.former()
+    return Case(
+        settings=place.settings,
+        published=publications(place.settings.output.root, place.period, unit=place.unit),
+        outline=place.outline,
+        counties=place.counties,
+        layers=layers,
+        themes=themes,
+        former=None if former is None else former[1] / BOOKS,
+        brief=Brief(
+            period=place.period,
+            run_id=str(place.published.get("run_id", "")),
+            label=place.label,
+            credit=place.credit,
+            units=place.units,
+            remarks=list(dict.fromkeys(one for layer in opened for one in layer.remarks())),
+        ),
+    )
+
+
+def _receipt(place: Place, raster: Path, case: Case, book: Book) -> dict[str, object]:
     """Say what the followup is made from; all but the verdicts decide whether it still stands."""
     former = place.former()
     maps = [raster, *_maps(raster).values()]
@@ -125,7 +156,14 @@ def _receipt(
         "code": __version__,
         "label": place.label,
         "maps": {path.relative_to(raster.parent).as_posix(): store.digest(path) for path in maps},
-        "layers": {role: layer.digest for role, layer in layers.items()},
+        "layers": {role: layer.digest for role, layer in case.layers.items()},
+        "themes": {role: layer.digest for role, layer in case.themes.items()},
+        "asked": {
+            name: theme.model_dump(mode="json", exclude={"layer", "within"})
+            for name, theme in place.settings.themes.items()
+        },
+        "history": {str(one.period): one.run_id for one in case.published},
+        "dem": "" if place.settings.mask.dem is None else store.digest(place.settings.mask.dem),
         "counties": sorted(map(str, place.counties.index)),
         "patches": place.settings.patches.model_dump(mode="json"),
         "former": None if former is None else store.digest(former[1] / patches.PATCHES),
@@ -133,7 +171,7 @@ def _receipt(
     told = {
         "period": str(place.period),
         "connectivity": 4,
-        "remarks": [zh for layer in layers.values() for _, zh in layer.remarks()],
+        "remarks": [zh for _, zh in case.brief.remarks],
         "verdicts": len(book.verdicts),
         "verdict": book.head,
     }

@@ -21,11 +21,14 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A published period: its folder of maps, and the mark of simulated data (or empty)."""
+    """
+    A published period: its folder of maps, mark of simulated data (or empty), and run.
+    """
 
     period: Period
     folder: Path
     label: str
+    run_id: str
 
     def map(self, name: str) -> Path | None:
         """
@@ -85,8 +88,9 @@ def publications(root: Path, until: Period, *, unit: str | None = None) -> tuple
         if period is None or not period.comparable(until) or until < period:
             continue
         receipt = store.read_json(folder / "run.json")
-        label = str(receipt.get("label", "")) if isinstance(receipt, dict) else ""
-        found.append(Publication(period, folder, label))
+        facts = receipt if isinstance(receipt, dict) else {}
+        label, run_id = (str(facts.get(name, "")) for name in ("label", "run_id"))
+        found.append(Publication(period, folder, label, run_id))
     return tuple(sorted(found, key=lambda one: one.period.start))
 
 

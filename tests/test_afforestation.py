@@ -260,7 +260,7 @@ class Shelf:
     def __init__(self, stack, monkeypatch):
         self.stack = stack
         years = [int(year) for year in stack["year"].to_numpy()]
-        self.published = tuple(Publication(Period(year), None, "") for year in years)
+        self.published = tuple(Publication(Period(year), None, "", "") for year in years)
         monkeypatch.setattr("jinhua_rs.afforestation.ledger.series", self.cut)
 
     def cut(self, _published, name, _area):

@@ -1,1 +1,7 @@
 """Whether what was reported as planted became forest: a ledger a parcel, from published maps."""
+
+from jinhua_rs.afforestation.ledger import LADDER, ledger, sums
+from jinhua_rs.afforestation.parcels import Parcels, parcels_of
+from jinhua_rs.afforestation.stages import Stage
+
+__all__ = ["LADDER", "Parcels", "Stage", "ledger", "parcels_of", "sums"]

@@ -9,10 +9,11 @@ from odc.geo.geobox import GeoBox
 
 from jinhua_rs.masks.omni import OmniMasker, predictor
 from jinhua_rs.masks.scl import SclMasker
+from jinhua_rs.masks.terrain import elevation
 from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Mask
 
-__all__ = ["Masker", "OmniMasker", "SclMasker", "masker"]
+__all__ = ["Masker", "OmniMasker", "SclMasker", "elevation", "masker"]
 
 
 class Masker(Protocol):

@@ -14,7 +14,6 @@ from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs import afforestation, greenspace, masks, mines
-from jinhua_rs.afforestation import Parcels
 from jinhua_rs.dossier import Brief, write_mines, write_planting, write_themes
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.figures import Picture
@@ -150,7 +149,7 @@ def _planting(case: Case, folder: Path) -> dict[str, int]:
     found = _since(found, case.former, "afforestation.csv", ("parcel", "stage"))
     sums = {by: afforestation.sums(found, [by]) for by in ("county", "year", "setting")}
     brief = _remarked(case.brief, parcels.remarks)
-    write_planting(folder, brief, found, sums, _progress(case.settings.targets, parcels, found))
+    write_planting(folder, brief, found, sums, _progress(case.settings.targets, found))
     return {str(stage): int(count) for stage, count in found["stage"].value_counts().items()}
 
 
@@ -170,9 +169,7 @@ def _since(
     return found.assign(**{f"former_{state}": [known.get(str(one), "") for one in found[key]]})
 
 
-def _progress(
-    targets: Mapping[str, Target], parcels: Parcels, found: pd.DataFrame
-) -> dict[str, str]:
+def _progress(targets: Mapping[str, Target], found: pd.DataFrame) -> dict[str, str]:
     """Hold the ladder against the plan's figure, in both of its readings."""
     target = targets.get("new_afforestation")
     if target is None or target.unit != "万亩":

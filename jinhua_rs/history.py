@@ -21,9 +21,7 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """
-    A published period: its folder of maps, mark of simulated data (or empty), and run.
-    """
+    """A published period: its folder of maps, mark of simulated data (or empty), and run."""
 
     period: Period
     folder: Path

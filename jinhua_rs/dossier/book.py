@@ -3,11 +3,13 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
 import pandas as pd
+import pyogrio
 import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
@@ -131,12 +133,23 @@ def _write(sheet: Worksheet, at: tuple[int, int], value: object, look: Format) -
         sheet.write_string(*at, DASH, look)
 
 
-def write_layer(path: Path, layer: gpd.GeoDataFrame, columns: Sequence[Column], label: str) -> None:
-    """Write a GeoPackage of one layer with the headings of ``columns`` as field names."""
+def write_layer(
+    path: Path, layer: gpd.GeoDataFrame, columns: Sequence[Column], brief: Brief
+) -> None:
+    """
+    Write a GeoPackage of one layer with the headings of ``columns`` as field names.
+
+    It carries the end of the period as its date, so that equal layers are equal bytes.
+    """
     kept = {
         column.field: column.heading.split("\n")[0] for column in columns if column.field in layer
     }
     told = layer[[*kept, "geometry"]].rename(columns=kept)
-    if label:
-        told.insert(0, "数据性质", label)
-    told.to_file(path, layer=path.stem, driver="GPKG", engine="pyogrio")
+    if brief.label:
+        told.insert(0, "数据性质", brief.label)
+    instant = brief.period.stop.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": instant})
+    try:
+        pyogrio.write_dataframe(told, path, layer=path.stem, driver="GPKG")
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -92,7 +92,7 @@ def write_mines(
         target_source_zh=[_SOURCES[source] for source in table["target_source"]],
     )
     told.drop(columns="geometry").to_csv(folder / "mines.csv", index=False)
-    write_layer(folder / "mines.gpkg", told, _COLUMNS, brief.label)
+    write_layer(folder / "mines.gpkg", told, _COLUMNS, brief)
     rolled = by_county.rename(index=brief.name_of).reset_index(names="county_name")
     statuses = [status.value for status in MineStatus]
     roll = (

@@ -78,7 +78,7 @@ def write_planting(
     """
     told = found.assign(county_name=[brief.name_of(code) for code in found["county"]])
     told.drop(columns="geometry").to_csv(folder / "afforestation.csv", index=False)
-    write_layer(folder / "afforestation.gpkg", told, _PARCELS, brief.label)
+    write_layer(folder / "afforestation.gpkg", told, _PARCELS, brief)
     sheets = [Sheet("小班台账", told, _PARCELS)]
     named = {"county": "county_name", "year": "year", "setting": "setting"}
     for by, table in sums.items():

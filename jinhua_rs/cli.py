@@ -15,6 +15,7 @@ from jinhua_rs import patches as patches_of
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
 from jinhua_rs.cli_sample import app as sample_app
+from jinhua_rs.cli_training import app as training_app
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation import accuracy, tables
 from jinhua_rs.following import Followed, Place, find_followed
@@ -32,6 +33,7 @@ config_app = typer.Typer(no_args_is_help=True, help="配置 · settings")
 twin_app = typer.Typer(no_args_is_help=True, help="模拟金华 · the simulated Jinhua")
 app.add_typer(config_app, name="config")
 app.add_typer(sample_app, name="sample")
+app.add_typer(training_app, name="training")
 app.add_typer(twin_app, name="twin")
 
 PeriodText = Annotated[str, typer.Argument(metavar="PERIOD", help="2024Q3, 2024, 2024年第三季度")]

@@ -16,7 +16,17 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import ConfigError
 
-__all__ = ["Layer", "column", "mended", "open_layer", "text", "told_apart", "year_of"]
+__all__ = [
+    "Layer",
+    "column",
+    "mended",
+    "open_layer",
+    "read_vector",
+    "shifted",
+    "text",
+    "told_apart",
+    "year_of",
+]
 
 _MAX_FEATURES = 3_000_000
 _MAGIC = {
@@ -98,7 +108,7 @@ def open_layer(
         On a file that cannot be read or is not what its name says, without CRS, without features
         of the kind, wholly outside the area, or that looks like GCJ-02.
     """
-    raw = _read(path, role)
+    raw = read_vector(path, role)
     parts = raw.geometry.to_numpy()
     sound = np.array([_usable(one, kind) for one in parts], dtype=bool)
     if not sound.any():
@@ -191,7 +201,16 @@ def year_of(value: str) -> int | None:
     return int(digits) if 1900 <= int(digits) <= 2100 else None
 
 
-def _read(path: Path, role: str) -> gpd.GeoDataFrame:
+def read_vector(path: Path, role: str) -> gpd.GeoDataFrame:
+    """
+    Read a file of one spatial layer that is what its name says, states its CRS and holds features.
+
+    Raises
+    ------
+    ConfigError
+        As :func:`open_layer`; ``role`` is a key of ``[layers]``, or a setting such as
+        ``"[model] samples"``.
+    """
     _require_kind(path, role)
     try:
         layers = [str(name) for name, kind in pyogrio.list_layers(path) if kind is not None]
@@ -267,13 +286,18 @@ def _digest(path: Path) -> str:
     return total.hexdigest()
 
 
-def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, role: str) -> None:
+def shifted(frame: gpd.GeoDataFrame, area: BaseGeometry) -> tuple[float, float] | None:
     """
-    Refuse a layer of which parts stick out of the area that would not if GCJ-02 were undone.
+    Find a layer of which parts stick out of the area that would not if GCJ-02 were undone.
 
     Layers of a bureau end at its border. One in GCJ-02 sticks out to the south-east and would
     fit once moved back; one that goes on beyond the border on all sides passes, and so does one
     that lies well inside, of which nothing can be told.
+
+    Returns
+    -------
+    (float, float) or None
+        Shares of vertices outside, as they are and moved back; None where nothing looks shifted.
     """
     near = area.buffer(100)
     shapely.prepare(near)
@@ -283,21 +307,30 @@ def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, rol
     back = ~shapely.contains_xy(near, points - (east, north))
     few = out.sum() < 0.002 * len(points) or len(np.unique(owner[out])) < 5
     if few or back.sum() > 0.1 * out.sum():
+        return None
+    return float(out.mean()), float(back.mean())
+
+
+def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, role: str) -> None:
+    found = shifted(frame, area)
+    if found is None:
         return
+    out, back = found
     raise _refused(
         path,
         role,
-        f"{out.mean():.1%} of its vertices lie outside the area, and {back.mean():.1%} would if it "
+        f"{out:.1%} of its vertices lie outside the area, and {back:.1%} would if it "
         "were moved 440 m west and 305 m north: this looks like GCJ-02; convert it to CGCS2000, "
         "or set area.check_datum = false if it is meant so",
-        f"有 {out.mean():.1%} 的节点超出区域，而整体西移 440 米、北移 305 米后"
-        f"仅 {back.mean():.1%}，疑为 GCJ-02（火星坐标）；请转换为 CGCS2000，"
+        f"有 {out:.1%} 的节点超出区域，而整体西移 440 米、北移 305 米后"
+        f"仅 {back:.1%}，疑为 GCJ-02（火星坐标）；请转换为 CGCS2000，"
         "确需使用时设 area.check_datum = false",
     )
 
 
 def _refused(path: Path, role: str, what: str, what_zh: str) -> ConfigError:
+    setting = f"[layers] {role}" if role.islower() and role.isidentifier() else role
     return ConfigError(
-        f"layer {role}, {path.name}: {what}; mend [layers] {role}",
-        zh=f"图层 {role}（{path.name}）：{what_zh}；请修改 [layers] {role}",
+        f"layer {role}, {path.name}: {what}; mend {setting}",
+        zh=f"图层 {role}（{path.name}）：{what_zh}；请修改 {setting}",
     )

@@ -245,7 +245,7 @@ def features_at(source: Path, bands: Sequence[str], points: gpd.GeoDataFrame) ->
     -------
     DataFrame
         One row a point: the features (NaN = not seen), ``x``, ``y`` (metres, CRS of the
-        grid), and ``class`` and ``canopy`` as far as the points have them.
+        grid), and ``class``, ``canopy`` and ``group`` as far as the points have them.
     """
     if points.empty:
         return pd.DataFrame()
@@ -253,7 +253,7 @@ def features_at(source: Path, bands: Sequence[str], points: gpd.GeoDataFrame) ->
     x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
     at = stacked.sel(x=xr.DataArray(x), y=xr.DataArray(y), method="nearest")
     table = pd.DataFrame(at.to_numpy().T, columns=list(stacked["feature"].to_numpy()))
-    known = [name for name in ("class", "canopy") if name in points]
+    known = [name for name in ("class", "canopy", "group") if name in points]
     return table.assign(x=x, y=y, **{name: points[name].to_numpy() for name in known})
 
 

@@ -1,4 +1,4 @@
-"""Points where somebody knows what stands there: training samples and reference samples."""
+"""Points of the reference sample: where somebody looked, what was seen, how they were drawn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -16,6 +16,7 @@ from jinhua_rs.grid import Tile
 from jinhua_rs.ledger import Entry
 from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
+from jinhua_rs.samples import read_samples, sift
 from jinhua_rs.tasks import Pool, Progress, Task, pool
 from jinhua_rs.vouching import header_id, told, vouch
 
@@ -243,15 +244,15 @@ def compare(plan: Plan, before: Tiles, after: Tiles, workers: Pool, progress: Pr
 
 
 def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
-    """Read the sample points inside the area, with the tile that each lies on."""
-    points = read_points(path, plan.settings.area.crs, any_of=("class", "canopy"))
-    points = points[points.intersects(plan.outline)]
-    if points.empty:
-        raise NoDataError(
-            f"no sample of {path} lies in the area; check its CRS and extent",
-            zh=f"样本 {path} 没有落在区域内的点；请检查坐标系和范围",
-        )
-    grid = plan.settings.grid
+    """Read and sift the training samples; each says the tile that it lies on."""
+    grid, datum = plan.settings.grid, plan.settings.area.check_datum
+    raw = read_samples(path, grid)
+    found = sift(raw, grid, plan.outline, plan.units, check_datum=datum)
+    told = [
+        Entry("samples", f"{path.name}/{n}", "told", en) for n, (en, _) in enumerate(found.remarks)
+    ]
+    ledger_of(plan).note(*told)
+    points = found.frame
     return points.assign(tile=[grid.tile_id(point.x, point.y) for point in points.geometry])
 
 
@@ -283,7 +284,7 @@ def _require_layers(plan: Plan) -> None:
                 "请更换 [model] file，或设置 [model] samples",
             )
     elif model.samples is not None:
-        read_points(model.samples, settings.area.crs, any_of=("class", "canopy"))
+        read_samples(model.samples, settings.grid)
     else:
         raise _no_model()
     if reference.file is not None:

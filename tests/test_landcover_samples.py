@@ -64,6 +64,18 @@ def test_order_of_rows_leaves_no_trace():
         assert np.array_equal(getattr(first["class"], name), getattr(second["class"], name))
 
 
+def test_samples_of_one_group_share_one_place_and_so_one_block():
+    rows = table().assign(group=[""] * 58 + ["#7", "#7"])
+    rows.loc[58:, ["x", "y"]] = [[4_990.0, 10.0], [5_030.0, 30.0]]
+
+    samples, counts = clean(rows, ["red", "nir"])
+
+    together = np.isin(samples["class"].x, 5_010.0)
+    assert counts.used == 60
+    assert together.sum() == 2
+    assert samples["class"].y[together].tolist() == [20.0, 20.0]
+
+
 def test_a_label_column_without_values_is_as_if_absent():
     samples, _ = clean(table().assign(canopy=np.nan), ["red"])
 

@@ -30,7 +30,8 @@ class Samples:
     features : ndarray, float32, (row, feature)
         Finite.
     x, y : ndarray, float64, (row,), metres
-        Place in the CRS of the grid.
+        Place in the CRS of the grid, by which blocks are made; samples of one group have that
+        of the group's middle, so that no block parts them.
     label : ndarray, int64 :class:`~jinhua_rs.schema.Land` codes or float64 canopy 0-1, (row,)
         What is to be learnt.
     """
@@ -52,7 +53,7 @@ def clean(
     table : DataFrame
         One row per sample: the features, ``x`` and ``y`` (metres), and ``class``
         (:class:`~jinhua_rs.schema.Land` code, 0 or missing = not known) and/or ``canopy``
-        (0-1, missing = not known).
+        (0-1, missing = not known). ``group`` (text, optional): rows of one group are never parted.
     feature_names : Sequence[str]
         Columns to learn from.
 
@@ -91,10 +92,19 @@ def clean(
         contradictions=int(distinct.duplicated([*_PLACE, *names], keep=False).sum()),
         used=len(distinct),
     )
+    if "group" in table:
+        distinct = _together(distinct, table["group"].fillna("").astype(str).to_numpy())
     known = [label for label in labels if distinct[label].notna().any()]
     if not known:
         raise _nothing(counts)
     return {label: _of(distinct, names, label) for label in known}, counts
+
+
+def _together(frame: pd.DataFrame, group: npt.NDArray[np.object_]) -> pd.DataFrame:
+    """Put the samples of a group at its middle; ``group`` is by row of the table."""
+    of = pd.Series(group[frame.index], frame.index)
+    middle = frame[list(_PLACE)].groupby(of).transform("mean")
+    return frame.assign(**{name: frame[name].where(of == "", middle[name]) for name in _PLACE})
 
 
 def _of(frame: pd.DataFrame, names: list[str], label: str) -> Samples:

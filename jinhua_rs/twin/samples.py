@@ -72,8 +72,8 @@ def training_samples(
     -------
     GeoDataFrame of points, EPSG:4549
         ``class`` (``schema.Land`` code), ``canopy`` (0-1), ``county``, ``date`` (ISO),
-        ``source`` ("simulated"), ``confidence`` (share of the pixel's four samples that
-        show the class, 0.25-1) and ``simulated`` (True).
+        ``source`` ("simulated"), ``confidence`` (3 where all four samples of the pixel
+        show the class, 2 where three do, else 1) and ``simulated`` (True).
 
     Raises
     ------
@@ -237,7 +237,7 @@ def _read_window(
             "y": y[at],
             "class": truth["landcover"].to_numpy()[at],
             "canopy": truth["canopy"].to_numpy()[at],
-            "confidence": truth["purity"].to_numpy()[at],
+            "confidence": np.clip(np.rint(4 * truth["purity"].to_numpy()[at]) - 1, 1, 3),
         }
     )
 

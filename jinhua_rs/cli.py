@@ -11,14 +11,15 @@ import typer
 from jinhua_rs import explain as explaining
 from jinhua_rs import followup as followup_of
 from jinhua_rs import mirror as mirroring
-from jinhua_rs import patches as patches_of
 from jinhua_rs import planning, publishing, quarter, upkeep
 from jinhua_rs import report as report_of
+from jinhua_rs.cli_patches import app as patches_app
+from jinhua_rs.cli_patches import tell as tell_patches
 from jinhua_rs.cli_sample import app as sample_app
 from jinhua_rs.cli_training import app as training_app
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation import accuracy, tables
-from jinhua_rs.following import Followed, Place, find_followed
+from jinhua_rs.following import Place
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings, load_settings
 from jinhua_rs.speech import INTERRUPTED, Speech
@@ -32,6 +33,7 @@ app = typer.Typer(
 config_app = typer.Typer(no_args_is_help=True, help="配置 · settings")
 twin_app = typer.Typer(no_args_is_help=True, help="模拟金华 · the simulated Jinhua")
 app.add_typer(config_app, name="config")
+app.add_typer(patches_app, name="patches")
 app.add_typer(sample_app, name="sample")
 app.add_typer(training_app, name="training")
 app.add_typer(twin_app, name="twin")
@@ -132,17 +134,7 @@ def followup(
     place = Place.of(Period.parse(period), _settings(config), county)
     with speech.progress() as told:
         followed = followup_of.run(place, progress=told)
-    _show_patches(place, followed, speech)
-
-
-@app.command()
-def patches(
-    context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
-) -> None:
-    """查看图斑 · patches of a period that was followed up."""
-    speech: Speech = context.obj
-    place = Place.of(Period.parse(period), _settings(config), county)
-    _show_patches(place, find_followed(place), speech)
+    tell_patches(place, followed, speech)
 
 
 @app.command()
@@ -299,18 +291,6 @@ def _show(published: publishing.Published, speech: Speech) -> None:
     speech.tell({"folder": str(published.folder), "report": str(published.report)})
     speech.table(*report_of.screen(published.data, speech.language))
     speech.say(f"report: {published.report}", f"报告：{published.report}")
-
-
-def _show_patches(place: Place, followed: Followed, speech: Speech) -> None:
-    """Print patches by county, and which later periods must be followed up again."""
-    table = patches_of.by_county(followed.register, place.counties, place.settings.patches)
-    speech.tell({"folder": str(followed.folder), "counties": table.to_dict("index")})
-    speech.table(*patches_of.screen(table, speech.language))
-    for name in followed.outdated:
-        speech.say(
-            f"outdated: jinhua-rs followup {name}", f"已过期，请重做：jinhua-rs followup {name}"
-        )
-    speech.say(f"register: {followed.folder}", f"图斑台账：{followed.folder}")
 
 
 def _parsed() -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 from shapely.geometry.base import BaseGeometry
@@ -13,12 +14,12 @@ from jinhua_rs import patches, planning, regions, store
 from jinhua_rs.errors import ConfigError, IntegrityError, NoDataError
 from jinhua_rs.figures import Words
 from jinhua_rs.layers import Layer, open_layer
-from jinhua_rs.patches import Book, Memory, Register
+from jinhua_rs.patches import Book, Memory, Patch, Register
 from jinhua_rs.period import Period
 from jinhua_rs.planning import PUBLISHED
 from jinhua_rs.settings import Settings
 
-__all__ = ["FOLLOWUP", "Followed", "Place", "find_followed"]
+__all__ = ["FOLLOWUP", "Followed", "Place", "find_followed", "known_patches"]
 
 FOLLOWUP = "followup"
 """Folder of a period that holds what was followed up."""
@@ -57,8 +58,13 @@ class Place:
     @property
     def verdicts(self) -> Path:
         """Book of the verdicts of the area, one for all its periods."""
-        name = "verdicts" if self.unit is None else f"verdicts.{self.unit}"
-        return self.settings.output.root / name / "verdicts.jsonl"
+        return planning.verdicts_book(self.settings, self.unit)
+
+    @property
+    def area_zh(self) -> str:
+        """Chinese name of the area."""
+        whole = self.unit is None
+        return self.settings.report.area_name_zh if whole else str(self.units["name_zh"].iloc[0])
 
     @cached_property
     def outline(self) -> BaseGeometry:
@@ -135,15 +141,11 @@ class Place:
 
     def others(self) -> dict[str, Path]:
         """Folders of the periods of the same kind that were followed up, but for this, by name."""
-        suffix = "" if self.unit is None else f".{self.unit}"
-        found = {}
-        for sums in sorted(self.settings.output.root.glob(f"*/{FOLLOWUP}/{store.SUMS}")):
-            name = sums.parent.parent.name
-            period = _period(name.removesuffix(suffix)) if name.endswith(suffix) else None
-            same = period is not None and (period.quarter is None) == (self.period.quarter is None)
-            if same and period != self.period:
-                found[str(period)] = sums.parent
-        return found
+        return {
+            str(period): folder
+            for period, folder in _followed(self.settings, self.unit).items()
+            if period != self.period and (period.quarter is None) == (self.period.quarter is None)
+        }
 
     def former(self) -> tuple[str, Path] | None:
         """Name and folder of the newest period before this one that was followed up."""
@@ -168,10 +170,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What was followed up: its folder, the register, and later periods that it made outdated."""
+    """
+    What was followed up: its folder, the register, the mark of simulated data.
+
+    ``outdated`` are later periods that were made from a former register than this.
+    """
 
     folder: Path
     register: Register
+    label: str
     outdated: tuple[str, ...] = ()
 
 
@@ -192,7 +199,42 @@ def find_followed(place: Place) -> Followed:
             zh=f"{place.period} 尚无图斑台账；请先执行 jinhua-rs followup {place.period}",
         )
     register = _register(place.target, None)
-    return Followed(place.target, register, _outdated(place))
+    return Followed(place.target, register, _facts(place.target)["label"], _outdated(place))
+
+
+def known_patches(settings: Settings, unit: str | None) -> dict[str, Patch]:
+    """
+    Every patch of an area as the newest quarter and the newest year know it, by id.
+
+    Raises
+    ------
+    NoDataError
+        If no period of the area was followed up yet.
+    IntegrityError
+        If a register is damaged.
+    """
+    found = _followed(settings, unit)
+    newest = {period.quarter is None: found[period] for period in sorted(found)}
+    if not newest:
+        raise NoDataError(
+            "no period was followed up yet; run `jinhua-rs followup PERIOD` first",
+            zh="尚无图斑台账；请先执行 jinhua-rs followup 时段",
+        )
+    return {
+        name: p for folder in newest.values() for name, p in _register(folder, None).by_id.items()
+    }
+
+
+def _followed(settings: Settings, unit: str | None) -> dict[Period, Path]:
+    """Folders of all periods of an area that were followed up."""
+    suffix = "" if unit is None else f".{unit}"
+    found = {}
+    for sums in settings.output.root.glob(f"*/{FOLLOWUP}/{store.SUMS}"):
+        name = sums.parent.parent.name
+        period = _period(name.removesuffix(suffix)) if name.endswith(suffix) else None
+        if period is not None:
+            found[period] = sums.parent
+    return found
 
 
 def _register(folder: Path, book: Book | None) -> Register:
@@ -205,8 +247,7 @@ def _register(folder: Path, book: Book | None) -> Register:
             zh=f"{folder} 已损坏（{'、'.join(damaged[:5])}）；"
             "请用备份恢复，或删除该文件夹后重新执行 followup",
         )
-    receipt = store.read_json(folder / "run.json")
-    facts = receipt if isinstance(receipt, dict) else {}
+    facts = _facts(folder)
     if book is not None and not book.holds(int(facts["verdicts"]), str(facts["verdict"])):
         raise IntegrityError(
             f"{book.path} lacks verdicts that {folder} was made with; put back a copy of it",
@@ -215,12 +256,22 @@ def _register(folder: Path, book: Book | None) -> Register:
     return patches.read_register(folder)
 
 
+def _facts(folder: Path) -> dict[str, Any]:
+    """Read what a folder was made from."""
+    receipt = store.read_json(folder / "run.json")
+    if not isinstance(receipt, dict) or not {"former", "label", "verdict"} <= set(receipt):
+        raise IntegrityError(
+            f"{folder} has no receipt of a followup; delete it and follow the period up again",
+            zh=f"{folder} 缺少生成记录；请删除后重新执行 followup",
+        )
+    return receipt
+
+
 def _outdated(place: Place) -> tuple[str, ...]:
     """Later periods that were made from another register than the one before them has now."""
     chain = sorted([*place.others().items(), (str(place.period), place.target)])
     for at, ((_, before), (name, folder)) in enumerate(pairwise(chain), start=1):
-        receipt = store.read_json(folder / "run.json")
-        known = receipt.get("former") if isinstance(receipt, dict) else None
+        known = _facts(folder)["former"]
         if name > str(place.period) and known != store.digest(before / patches.PATCHES):
             return tuple(later for later, _ in chain[at:])
     return ()

@@ -38,6 +38,7 @@ __all__ = [
     "sibling",
     "training_period",
     "unit_code",
+    "verdicts_book",
 ]
 
 
@@ -195,6 +196,12 @@ def period_folder(settings: Settings, period: Period, unit: str | None = None) -
     """Return ``<root>/2024Q4``, or ``<root>/2024Q4.330782`` for one unit."""
     name = str(period) if unit is None else f"{period}.{unit}"
     return settings.output.root / name
+
+
+def verdicts_book(settings: Settings, unit: str | None = None) -> Path:
+    """Return where the verdicts on an area's patches are kept, one book for all its periods."""
+    name = "verdicts" if unit is None else f"verdicts.{unit}"
+    return settings.output.root / name / "verdicts.jsonl"
 
 
 def make_plan(

@@ -80,7 +80,7 @@ def test_the_geopackage_brings_names_dropdowns_and_style(out):
         names = dict(db.execute("SELECT column_name, name FROM gpkg_data_columns"))
         choices = db.execute(
             "SELECT c.value FROM gpkg_data_columns d JOIN gpkg_data_column_constraints c "
-            "USING (constraint_name) WHERE d.column_name = 'XZT'"
+            "USING (constraint_name) WHERE d.column_name = 'XZT' ORDER BY c.rowid"
         ).fetchall()
         style, default = db.execute("SELECT styleQML, useAsDefault FROM layer_styles").fetchone()
         (title,) = db.execute(

@@ -170,7 +170,7 @@ def _days(scenes: Sequence[Scene]) -> set[np.datetime64]:
     }
 
 
-def _masker(mask: Mask | str, patch: Patch) -> cube.Masker:
+def _masker(mask: Mask | str, patch: Patch) -> masks.Masker:
     if isinstance(mask, Mask):
         return masks.masker(mask)
     return _Everything() if mask == "none" else _Perfect(patch)

@@ -19,10 +19,10 @@ from odc.geo.geobox import GeoBox
 
 from benchmarks import ground, ours
 from benchmarks.measure import clocked
-from jinhua_rs import composite, cube, features, masks
-from jinhua_rs.cube import opening, resample, sighting
-from jinhua_rs.cube.opening import Expected
+from jinhua_rs import composite, cube, features, masks, opening
+from jinhua_rs.cube import resample, sighting
 from jinhua_rs.cube.placement import Placement
+from jinhua_rs.opening import Expected
 from jinhua_rs.scene import BAND_NAMES, Scene
 
 __all__ = ["breakdown", "unavoidable"]

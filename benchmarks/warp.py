@@ -22,8 +22,8 @@ from rasterio.vrt import WarpedVRT
 from scipy.ndimage import map_coordinates
 
 from benchmarks import ground
-from jinhua_rs import catalog, cube
-from jinhua_rs.cube import fetching, opening, placement, resample
+from jinhua_rs import catalog, cube, opening
+from jinhua_rs.cube import fetching, placement, resample
 from jinhua_rs.scene import BAND_NAMES, Scene
 from jinhua_rs.settings import Stac
 
@@ -66,7 +66,7 @@ def decoded(scenes: list[Scene]) -> Patches:
     found = {}
     for b, s in np.ndindex(len(BAND_NAMES), len(scenes)):
         expected, place = opening.Expected.of(scenes[s]), placement.Placement.of(BOX, scenes[s].crs)
-        with cube.reading():
+        with opening.reading():
             found[b, s] = fetching.fetch(expected, BAND_NAMES[b], place)
     return found
 

@@ -23,6 +23,7 @@ from jinhua_rs import (
     features,
     landcover,
     masks,
+    opening,
     store,
 )
 from jinhua_rs.grid import Tile
@@ -154,7 +155,7 @@ def _strip(
 ) -> tuple[xr.Dataset, dict[str, str]]:
     """Composite one strip; days around the period are read only where they are needed."""
     masker, options = masks.masker(job.mask), job.options
-    with cube.reading():
+    with opening.reading():
         read = cube.read(own, geobox, options.bands, masker, engine=options.engine, only_clear=True)
         looks, broken = read.looks, dict(read.broken)
         is_own = np.ones(looks.sizes["time"], bool)
@@ -214,14 +215,12 @@ def examine_scenes(
     scenes: Sequence[Scene], bands: Sequence[str], stac: Stac
 ) -> list[certificate.SceneEvidence]:
     """Gather the evidence for the certificate of all scenes of one tile."""
-    with cube.reading():
-        return list(certificate.examine(_settled(scenes, bands, stac)[0]))
+    return list(certificate.examine(_settled(scenes, bands, stac)[0]))
 
 
 def measure_step(first: Scene, second: Scene, bands: Sequence[str], stac: Stac) -> certificate.Step:
     """Measure the step between two scenes of one day, as across 120° E."""
-    with cube.reading():
-        return certificate.measure_step(*_settled((first, second), bands, stac)[0])
+    return certificate.measure_step(*_settled((first, second), bands, stac)[0])
 
 
 def _settled(

@@ -96,11 +96,14 @@ def test_a_shift_that_is_borne_is_reported(sound, tmp_path):
 
 
 def test_a_file_that_says_a_place_two_pixels_off_is_caught(sound, tmp_path):
-    """The pixels are right, the numbers in the header are not."""
+    """The pixels are right, the numbers in header and item are not."""
     moved = look(tmp_path, LAST, land=LAND)
-    for asset in moved.assets.values():
+    assets = {}
+    for name, asset in moved.assets.items():
         with rasterio.open(asset.href, "r+") as file:
             file.transform = from_origin(file.transform.c + 20, file.transform.f, 10, 10)
+            assets[name] = replace(asset, transform=tuple(file.transform)[:6])
+    moved = replace(moved, assets=assets)
 
     result = judged([*sound, moved])
 
@@ -118,39 +121,30 @@ def test_a_shifted_scene_does_not_drag_the_others_along(tmp_path):
     assert all(np.hypot(*one.shift) < 0.3 for one in result.scenes if one.id != moved.id)
 
 
-def test_a_swapped_zone_is_caught(sound, tmp_path):
-    swapped = replace(look(tmp_path, LAST, crs="EPSG:32651"), tile="50RQT")
+def test_a_file_that_is_not_what_its_item_says_is_not_looked_at(sound, tmp_path):
+    moved = look(tmp_path, LAST, land=LAND)
+    with rasterio.open(moved.assets["blue"].href, "r+") as file:
+        file.transform = from_origin(file.transform.c + 20, file.transform.f, 10, 10)
 
-    result = judged([*sound, swapped])
+    result = judged([*sound, moved])
 
-    wrong = next(one for one in result.scenes if one.id == swapped.id)
-    assert wrong.codes == ("zone-swapped",)
-    assert wrong.reason == "tile 50RQT lies in EPSG:32650, the item says EPSG:32651"
-
-
-@pytest.mark.parametrize(
-    ("tile", "crs", "code"),
-    [
-        ("50RQT", "EPSG:32650", None),
-        ("50RQT", "EPSG:32651", "zone-swapped"),
-        ("50RQT", "EPSG:32750", "zone-swapped"),
-        ("50KQT", "EPSG:32750", None),
-        ("34TER", "EPSG:3035", None),  # resampled imagery: its zone is not judged
-        ("little", "EPSG:32651", None),  # no MGRS code
-    ],
-)
-def test_zone_and_tile_must_agree(sound, tile, crs, code):
-    unknown_grid = {name: replace(one, transform=None) for name, one in sound[0].assets.items()}
-    note = certificate.misplaced(replace(sound[0], tile=tile, crs=crs, assets=unknown_grid))
-
-    assert (note.code if note else None) == code
+    assert of_last(result).codes == ("unread",)
+    assert "transform is" in of_last(result).reason
 
 
-def test_a_grid_that_lies_elsewhere_than_the_footprint_is_caught(sound):
-    away = replace(sound[0], footprint=shapely.affinity.translate(sound[0].footprint, 0.02))
+def test_a_file_that_would_read_others_is_not_opened(sound, tmp_path):
+    trap = look(tmp_path, LAST, land=LAND)
+    other = trap.assets["red"].href
+    Path(trap.assets["blue"].href).write_text(
+        '<VRTDataset rasterXSize="256" rasterYSize="256"><VRTRasterBand dataType="UInt16" band="1">'
+        f"<SimpleSource><SourceFilename>{other}</SourceFilename></SimpleSource>"
+        "</VRTRasterBand></VRTDataset>"
+    )
 
-    assert certificate.misplaced(sound[0]) is None
-    assert certificate.misplaced(away).code == "misplaced"
+    result = judged([*sound, trap])
+
+    assert of_last(result).codes == ("unread",)
+    assert "is no GTiff file" in of_last(result).reason
 
 
 def test_a_whole_collection_that_lies_is_said_so(tmp_path):

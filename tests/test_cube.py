@@ -16,7 +16,7 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 from shapely.affinity import translate
 
-from jinhua_rs import cube
+from jinhua_rs import cube, opening
 from jinhua_rs.errors import ContractError
 
 GEOBOX = GeoBox.from_bbox((X0 + 200, Y0 - 800, X0 + 800, Y0 - 200), crs="EPSG:4549", resolution=10)
@@ -579,7 +579,7 @@ def test_only_the_window_is_fetched(tmp_path):
 
 def test_reading_needs_one_thread_and_little_memory():
     before = threading.active_count()
-    with cube.reading() as env:
+    with opening.reading() as env:
         assert env.options["GDAL_NUM_THREADS"] == "1"
         assert rasterio.env.get_gdal_config("GDAL_CACHEMAX") == 64 * 2**20
 

@@ -2,6 +2,7 @@ import importlib.util
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -292,10 +293,36 @@ def test_a_full_disk_is_a_configuration_error_and_leaves_nothing(tmp_path, small
 
 
 def test_a_tile_on_a_full_disk_is_a_configuration_error(small_disk):
-    disk = small_disk(64)
-    with pytest.raises(ConfigError, match="No space left"):
+    disk = small_disk(300)
+    with pytest.raises(ConfigError, match="No space left") as caught:
         store.write_tile(disk / "a.zarr", noise())
     assert os.listdir(disk) == []
+    free, begun = map(float, re.findall(r"([\d.]+) MB", str(caught.value)))
+    assert max(free, begun) <= 0.3
+
+
+def test_trouble_with_an_input_is_not_called_trouble_with_writing(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match="input"),
+        store.whole(tmp_path / "maps" / "a") as part,
+    ):
+        part.write_bytes((tmp_path / "input").read_bytes())
+    with (
+        pytest.raises(ConnectionResetError),
+        store.whole(tmp_path / "maps" / "a"),
+    ):
+        raise ConnectionResetError(104, "Connection reset by peer")
+    assert os.listdir(tmp_path / "maps") == []
+
+
+def test_a_name_that_cannot_be_written_is_no_full_disk(tmp_path):
+    name = "x" * 300
+    with (
+        pytest.raises(ConfigError, match="name too long; correct that") as caught,
+        store.whole(tmp_path / "a") as part,
+    ):
+        part.with_name(name).write_text("x")
+    assert "腾出空间" not in caught.value.zh
 
 
 @pytest.mark.parametrize("step", ["_paste", "_to_cog"])

@@ -1,5 +1,6 @@
 """Tasks that ran, that failed, that took their worker with them, and clusters that went away."""
 
+import json
 import operator
 import os
 import signal
@@ -17,8 +18,8 @@ from deeds import Told, divisions, results, squares
 from jinhua_rs import __version__
 from jinhua_rs.errors import ConfigError, NoDataError, PartialError, PoisonError
 from jinhua_rs.settings import Cluster, Run
-from jinhua_rs.tasks import Pool, Task, places, pool
-from jinhua_rs.tasks.work import perform
+from jinhua_rs.tasks import Pool, Task, places, pool, slurm
+from jinhua_rs.tasks.work import HEAP, perform
 
 ROOT = Path(__file__).parents[1]
 LOGS = Path("no-logs")
@@ -122,6 +123,24 @@ def test_workers_use_one_thread_each(workers):
         names, "1"
     )
     assert set(workers.team.client.nthreads().values()) == {1}
+
+
+def test_workers_do_not_give_memory_back_after_each_array(workers):
+    sizes = results(workers, [Task(name, os.getenv, (name,)) for name in HEAP])
+
+    assert sizes == {name: str(size) for name, size in HEAP.items()}
+
+
+def test_workers_in_slurm_jobs_are_told_the_same_of_memory():
+    asked = (
+        "import dask, distributed, json;"
+        "print(json.dumps(dask.config.get('distributed.nanny.pre-spawn-environ')))"
+    )
+    script = "\n".join([*slurm.ENVIRONMENT, f'"{sys.executable}" -c "{asked}"'])
+
+    told = subprocess.run(["/bin/sh", "-c", script], check=True, capture_output=True, text=True)
+
+    assert HEAP.items() <= json.loads(told.stdout).items()
 
 
 def test_equal_tasks_are_all_carried_out(workers):

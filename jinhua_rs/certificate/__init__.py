@@ -3,7 +3,7 @@
 from jinhua_rs.certificate.document import Certificate, SceneVerdict, StepVerdict, Summary
 from jinhua_rs.certificate.examine import SceneEvidence, examine
 from jinhua_rs.certificate.judge import judge
-from jinhua_rs.certificate.seam import Step, measure_step, misplaced, pairs
+from jinhua_rs.certificate.seam import Step, measure_step, pairs
 
 __all__ = [
     "Certificate",
@@ -15,6 +15,5 @@ __all__ = [
     "examine",
     "judge",
     "measure_step",
-    "misplaced",
     "pairs",
 ]

@@ -19,7 +19,6 @@ from jinhua_rs.certificate.registration import (
     tile_shift,
 )
 from jinhua_rs.certificate.sample import Chip, sample_scene
-from jinhua_rs.certificate.seam import misplaced
 from jinhua_rs.scene import Scene
 
 __all__ = ["SceneEvidence", "examine"]
@@ -51,8 +50,6 @@ class SceneEvidence:
         The same.
     shift : Shift
         Against the median of the tile's other scenes.
-    place : Note or None
-        What is wrong with where the scene lies.
     problem : Note or None
         Why something could not be read.
     """
@@ -64,7 +61,6 @@ class SceneEvidence:
     dark: OffsetEvidence | None
     classes: ClassEvidence | None
     shift: Shift
-    place: Note | None
     problem: Note | None
 
 
@@ -106,7 +102,6 @@ def examine(scenes: Sequence[Scene]) -> tuple[SceneEvidence, ...]:
             dark=dark,
             classes=seen,
             shift=shift,
-            place=misplaced(scene),
             problem=problem,
         )
         for (scene, dark, seen, problem), shift in zip(evidence, shifts, strict=True)

@@ -38,10 +38,12 @@ def judge(
     """
     Judge all scenes of a period.
 
-    A scene is set aside when it lies elsewhere than it says, when its pixels carry another offset
-    than its item says, when it is shifted by more than ``options.max_shift_px``, or when its
-    classification is nonsense. A step between two scenes sets aside the one that was not measured
-    sound by itself; where both were, the step is reported and nothing more.
+    A scene is set aside when its pixels carry another offset than its item says, when it is
+    shifted by more than ``options.max_shift_px``, or when its classification is nonsense. (One
+    that contradicts itself on where it lies was dropped by the catalogue; one whose files lie
+    elsewhere than it says does not pass :mod:`jinhua_rs.opening`.) A step between two scenes sets
+    aside the one that was not measured sound by itself; where both were, the step is reported and
+    nothing more.
 
     Parameters
     ----------
@@ -65,7 +67,7 @@ def judge(
 
 def _faults(one: SceneEvidence, everyone: Sequence[SceneEvidence], options: Options) -> list[Note]:
     """Reasons to set a scene aside, the weightiest first."""
-    found = [one.place]
+    found: list[Note | None] = []
     if one.dark is not None:
         found.append(contradiction(one.dark, one.said, one.said_because, _confirmed(one, everyone)))
     found.append(_shifted(one.shift.length, options))

@@ -55,10 +55,9 @@ def choose(scenes: Sequence[Scene]) -> Places | None:
     """
     Choose up to nine squares for the scenes of one tile.
 
-    The grid is that of the most frequent CRS; scenes in another take no part (they are judged by
-    :func:`jinhua_rs.certificate.seam.misplaced`). Squares are chosen one by one: each time the one
-    that serves best the scenes that have fewest so far, and of equals the one furthest from those
-    chosen. Nothing is left to chance.
+    The grid is that of the most frequent CRS; scenes in another take no part. Squares are
+    chosen one by one: each time the one that serves best the scenes that have fewest so far, and
+    of equals the one furthest from those chosen. Nothing is left to chance.
 
     Returns
     -------

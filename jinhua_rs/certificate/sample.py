@@ -1,20 +1,19 @@
 """A cheap look at a scene: a coarse view of the whole, and a few squares at full resolution."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from jinhua_rs.certificate.notes import Note
 from jinhua_rs.certificate.places import CHIP_BANDS, Places
-from jinhua_rs.scene import Asset, Scene
+from jinhua_rs.opening import Expected, Unusable, opened, reading
+from jinhua_rs.scene import Scene
 
 __all__ = ["CLEAR_CLASSES", "Chip", "SceneSample", "View", "sample_scene", "warped_chip"]
 
@@ -25,7 +24,7 @@ _VIEW_SIDE = 700
 """The coarse view has at most so many pixels along a side: 160 m for a whole MGRS tile."""
 _VIEW_BANDS = (("blue",), ("red",), ("nir", "nir08"), ("swir22", "swir16"))
 """Bands of the coarse view; of each group the first that the scene has."""
-TROUBLE = (RasterioError, OSError, KeyError)
+TROUBLE = (Unusable, KeyError)
 """What reading may end in; KeyError: an asset that must not be opened is gone from its scene."""
 
 
@@ -108,10 +107,11 @@ def sample_scene(scene: Scene, places: Places | None) -> SceneSample:
     view: View | None = None
     chips: tuple[Chip | None, ...] = ()
     try:
-        with _env():
-            view = _view(scene)
+        with reading():
+            expected = Expected.of(scene)
+            view = _view(expected)
             if places is not None and places.crs == scene.crs:
-                chips = _chips(scene, places)
+                chips = _chips(expected, places)
     except TROUBLE as error:
         return SceneSample(view, (), _unread(error))
     return SceneSample(view, chips, None)
@@ -130,41 +130,23 @@ def warped_chip(
 
     Raises
     ------
-    RasterioError, OSError
-        If a file cannot be read.
+    Unusable
+        If a file cannot be read, or is not what its item says.
     """
-    with _env():
-        values = _warped(scene.assets[band], places, at, Resampling.bilinear)
-        classes = _warped(scene.assets["scl"], places, at, Resampling.nearest)
+    with reading():
+        expected = Expected.of(scene)
+        values = _warped(expected, band, places, at, Resampling.bilinear)
+        classes = _warped(expected, "scl", places, at, Resampling.nearest)
     return values, np.isin(classes, CLEAR_CLASSES) & (values > 0)
 
 
-def _env() -> rasterio.Env:
-    """GDAL that asks for nothing beside the file, and tries again after a fault of the network."""
-    return rasterio.Env(
-        GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR",
-        GDAL_HTTP_MAX_RETRY="4",
-        GDAL_HTTP_RETRY_DELAY="0.5",
-        GDAL_HTTP_RETRY_CODES="ALL",
-        GDAL_HTTP_TIMEOUT="60",
-        GDAL_HTTP_CONNECTTIMEOUT="20",
-    )
-
-
-@contextmanager
-def _opened(asset: Asset) -> Iterator[rasterio.DatasetReader]:
-    """Open an asset as GeoTIFF or JPEG 2000, and as nothing else: a VRT could read other files."""
-    jpeg = asset.href.lower().split("?")[0].endswith(".jp2")
-    with rasterio.open(asset.href, driver="JP2OpenJPEG" if jpeg else "GTiff") as source:
-        yield source
-
-
-def _view(scene: Scene) -> View:
-    names = [next((name for name in group if name in scene.assets), None) for group in _VIEW_BANDS]
+def _view(expected: Expected) -> View:
+    there = expected.scene.assets
+    names = [next((name for name in group if name in there), None) for group in _VIEW_BANDS]
     wanted = [name for name in names if name is not None]
-    with _opened(scene.assets[wanted[0] if wanted else "scl"]) as source:
+    with opened(expected, wanted[0] if wanted else "scl") as source:
         shape = _coarse(source.shape)
-    layers = {name: _whole(scene.assets[name], shape) for name in (*wanted, "scl")}
+    layers = {name: _whole(expected, name, shape) for name in (*wanted, "scl")}
     scl = layers.pop("scl").astype("uint8")
     return View({name: _numbers(layer) for name, layer in layers.items()}, scl)
 
@@ -183,19 +165,19 @@ def _coarse(shape: tuple[int, int]) -> tuple[int, int]:
     return -(-shape[0] // factor), -(-shape[1] // factor)
 
 
-def _whole(asset: Asset, shape: tuple[int, int]) -> npt.NDArray[np.generic]:
-    with _opened(asset) as source:
+def _whole(expected: Expected, band: str, shape: tuple[int, int]) -> npt.NDArray[np.generic]:
+    with opened(expected, band) as source:
         layer: npt.NDArray[np.generic] = source.read(
             1, out_shape=shape, resampling=Resampling.nearest
         )
     return layer
 
 
-def _chips(scene: Scene, places: Places) -> tuple[Chip | None, ...]:
-    band = next((name for name in CHIP_BANDS if name in scene.assets), None)
+def _chips(expected: Expected, places: Places) -> tuple[Chip | None, ...]:
+    band = next((name for name in CHIP_BANDS if name in expected.scene.assets), None)
     if band is None:
         return ()
-    with _opened(scene.assets[band]) as fine, _opened(scene.assets["scl"]) as classes:
+    with opened(expected, band) as fine, opened(expected, "scl") as classes:
         return tuple(_chip(fine, classes, places, corner) for corner in places.corners)
 
 
@@ -228,12 +210,12 @@ def _chip(
 
 
 def _warped(
-    asset: Asset, places: Places, at: int, resampling: Resampling
+    expected: Expected, band: str, places: Places, at: int, resampling: Resampling
 ) -> npt.NDArray[np.uint16]:
     x, y = places.corners[at]
     transform = rasterio.Affine(places.pixel, 0, x, 0, -places.pixel, y)
     with (
-        _opened(asset) as source,
+        opened(expected, band) as source,
         WarpedVRT(
             source,
             crs=places.crs,

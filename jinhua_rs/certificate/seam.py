@@ -1,6 +1,5 @@
-"""Where scenes lie, and the step from one to its neighbour in the next tile or zone."""
+"""The step from one scene to its neighbour in the next tile or zone."""
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,26 +8,15 @@ from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
-import shapely
-from pyproj import Transformer
 
 from jinhua_rs.certificate.notes import Note
 from jinhua_rs.certificate.places import CHIP_BANDS, Places, choose_within, in_crs
 from jinhua_rs.certificate.registration import UNMEASURED, Shift, chip_shift, tile_shift
 from jinhua_rs.certificate.sample import TROUBLE, warped_chip
-from jinhua_rs.scene import Asset, Scene
+from jinhua_rs.scene import Scene
 
-__all__ = ["Step", "measure_step", "misplaced", "pairs", "solar_day"]
+__all__ = ["Step", "measure_step", "pairs", "solar_day"]
 
-_MGRS = re.compile(r"^(?P<zone>\d{2})(?P<row>[C-HJ-NP-X])[A-HJ-NP-Z][A-HJ-NP-V]$")
-_UTM = re.compile(r"^EPSG:32(?P<half>[67])(?P<zone>\d{2})$")
-_LEAST_UNDER = 0.80
-"""
-Share of the footprint that must lie on the pixels. Outlines are simplified, some are mere bounding
-boxes: at the edge of a zone these hold 5 % more ground than the tile, which stands askew.
-"""
-_ALONG = 8
-"""Points along each side of a grid when it is brought to longitude and latitude."""
 _MOST_DAYS = 12
 """Days compared for each pair of tiles, the least cloudy first."""
 _MOST_PLACES = 4
@@ -62,34 +50,6 @@ class Step:
     n_pixels: int
     shift: Shift
     problem: Note | None = None
-
-
-def misplaced(scene: Scene) -> Note | None:
-    """
-    Say what is wrong with where a scene lies; None where nothing is.
-
-    A tile code that is no MGRS code, and a CRS that is no UTM zone (imagery that was resampled),
-    are not compared. Pixels are compared with the footprint where the item says their grid.
-    """
-    tile, crs = _MGRS.match(scene.tile), _UTM.match(scene.crs)
-    if tile and crs:
-        half = "6" if tile["row"] >= "N" else "7"
-        if (tile["zone"], half) != (crs["zone"], crs["half"]):
-            right = f"EPSG:32{half}{tile['zone']}"
-            return Note(
-                "zone-swapped",
-                f"tile {scene.tile} lies in {right}, the item says {scene.crs}",
-                f"图幅 {scene.tile} 属于 {right}，元数据为 {scene.crs}",
-            )
-    for name, asset in sorted(scene.assets.items()):
-        share = _share_under(asset, scene)
-        if share is not None and share < _LEAST_UNDER:
-            return Note(
-                "misplaced",
-                f"only {share:.0%} of the footprint lies on the pixels of {name}",
-                f"影像轮廓仅有 {share:.0%} 落在 {name} 的像元范围内",
-            )
-    return None
 
 
 def solar_day(scene: Scene) -> str:
@@ -155,30 +115,6 @@ def measure_step(first: Scene, second: Scene) -> Step:
 
 
 Look = tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]
-
-
-def _share_under(asset: Asset, scene: Scene) -> float | None:
-    """Share of the footprint that lies on an asset's grid; None where the grid is not known."""
-    if asset.transform is None or asset.shape is None:
-        return None
-    step = np.linspace(0, 1, _ALONG, endpoint=False)
-    around = np.concatenate(
-        [
-            np.column_stack([step, 0 * step]),
-            np.column_stack([1 + 0 * step, step]),
-            np.column_stack([1 - step, 1 + 0 * step]),
-            np.column_stack([0 * step, 1 - step]),
-        ]
-    )
-    a, b, c, d, e, f = asset.transform[:6]
-    columns, rows = around[:, 0] * asset.shape[1], around[:, 1] * asset.shape[0]
-    back = Transformer.from_crs(scene.crs, "EPSG:4326", always_xy=True)
-    x, y = back.transform(a * columns + b * rows + c, d * columns + e * rows + f)
-    if not np.isfinite(x).all() or not np.isfinite(y).all():
-        return 0.0
-    ground = shapely.Polygon(np.column_stack([x, y]))
-    area: float = scene.footprint.area
-    return float(scene.footprint.intersection(ground).area / area) if area > 0 else None
 
 
 def _has(first: Scene, second: Scene, band: str) -> bool:

@@ -16,17 +16,10 @@ from rasterio.io import DatasetReader
 from shapely import transform
 
 from jinhua_rs.atlas import Atlas, Sheet
-from jinhua_rs.cube.opening import (
-    Unusable,
-    broken_word,
-    odd_form,
-    once_more,
-    opened_asset,
-    reading,
-)
 from jinhua_rs.cube.placement import Placement
 from jinhua_rs.cube.resample import Patch, Target, write_classes, write_heights
 from jinhua_rs.errors import NoDataError
+from jinhua_rs.opening import Unusable, broken_word, odd_form, once_more, opened_asset, reading
 
 __all__ = ["read_atlas"]
 

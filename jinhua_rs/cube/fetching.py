@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from affine import Affine
 
-from jinhua_rs.cube.opening import Expected, Unusable, once_more, opened, reading
 from jinhua_rs.cube.placement import Placement
 from jinhua_rs.cube.resample import Patch
 from jinhua_rs.errors import ContractError
+from jinhua_rs.opening import Expected, Unusable, once_more, opened, reading
 from jinhua_rs.scene import Scene
 
 __all__ = ["fetch", "inspect", "may_meet", "require_bands"]

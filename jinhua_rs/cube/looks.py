@@ -10,12 +10,14 @@ import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 from odc.geo.xr import rasterize, xr_coords
+from shapely import box
 
 from jinhua_rs.cube.fetching import may_meet, require_bands
-from jinhua_rs.cube.opening import Expected, Unusable, reading
 from jinhua_rs.cube.resample import Engine, Target
-from jinhua_rs.cube.sighting import CLEAR, Before, Masker, Ranks, Wanted, sight
+from jinhua_rs.cube.sighting import CLEAR, Before, Ranks, Wanted, sight
 from jinhua_rs.cube.warp import UNSEEN
+from jinhua_rs.masks import Masker
+from jinhua_rs.opening import Expected, Unusable, reading
 from jinhua_rs.scene import Scene
 
 __all__ = ["Read", "read"]
@@ -157,10 +159,13 @@ class _DayMaker:
         return self.spare
 
     def _inside(self, expected: Expected) -> npt.NDArray[np.bool_]:
-        """Tell which pixels of the grid lie deep inside a scene."""
-        interior = Geometry(expected.interior, expected.scene.crs)
-        if interior.is_empty:
+        """Tell which pixels of the grid lie deep inside a scene: mostly all, or none."""
+        around = box(*self.targets[expected.scene.crs].placement.bounds)
+        if not expected.interior.intersects(around):
             return np.zeros(self.geobox.shape, np.bool_)
+        if expected.interior.contains(around):
+            return np.ones(self.geobox.shape, np.bool_)
+        interior = Geometry(expected.interior, expected.scene.crs)
         inside: npt.NDArray[np.bool_] = rasterize(interior, self.geobox).to_numpy()
         return inside
 

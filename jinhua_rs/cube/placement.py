@@ -14,8 +14,9 @@ from rasterio.windows import Window
 
 from jinhua_rs.cube.warp import Nodes
 from jinhua_rs.errors import ContractError
+from jinhua_rs.opening import pixel_size
 
-__all__ = ["COARSE", "Placement", "pixel_size"]
+__all__ = ["COARSE", "Placement"]
 
 COARSE = 1.5
 """Onto pixels larger than this many source pixels we average; below it bilinear is right."""
@@ -116,11 +117,6 @@ class Placement:
     def is_coarse(self, transform: Affine) -> bool:
         """Tell whether the grid is so much coarser than a raster that pixels must be averaged."""
         return self.pitch > COARSE * max(pixel_size(transform))
-
-
-def pixel_size(transform: Affine) -> tuple[float, float]:
-    """Width and height of a pixel, CRS unit, also of a turned raster."""
-    return float(np.hypot(transform.a, transform.d)), float(np.hypot(transform.b, transform.e))
 
 
 def _nodes(size: int, step: int) -> npt.NDArray[np.int64]:

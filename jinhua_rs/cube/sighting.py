@@ -1,21 +1,21 @@
 """One scene on the grid: its reflectance, and how well it shows each pixel."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 from odc.geo.geobox import GeoBox
 
 from jinhua_rs.cube.fetching import fetch
-from jinhua_rs.cube.opening import Expected
 from jinhua_rs.cube.resample import Patch, Target, write_classes, write_reflectance
 from jinhua_rs.cube.warp import UNSEEN
 from jinhua_rs.errors import ContractError
-from jinhua_rs.scene import BANDS, Scene
+from jinhua_rs.masks import Masker
+from jinhua_rs.opening import Expected
+from jinhua_rs.scene import BANDS
 
-__all__ = ["CLEAR", "PARTLY", "SEEN", "Before", "Masker", "Ranks", "Wanted", "sight"]
+__all__ = ["CLEAR", "PARTLY", "SEEN", "Before", "Ranks", "Wanted", "sight"]
 
 PARTLY, SEEN, CLEAR = 1, 2, 3
 """How well a scene shows a pixel: in some bands, in all, in all and clear. 0 is not at all."""
@@ -23,49 +23,6 @@ PARTLY, SEEN, CLEAR = 1, 2, 3
 Ranks = npt.NDArray[np.uint8]
 
 _CLASSES = frozenset(band.name for band in BANDS if band.wavelength is None)
-
-
-class Masker(Protocol):
-    """
-    Tells what is clear in one scene, on its native pixels.
-
-    Attributes
-    ----------
-    bands : tuple of str
-        Canonical names of what it must be given; the first sets the grid.
-    rim_m : float
-        How far beyond the grid it must see, metres.
-    """
-
-    @property
-    def bands(self) -> tuple[str, ...]:
-        """Canonical names of what it must be given."""
-
-    @property
-    def rim_m(self) -> float:
-        """How far beyond the grid it must see, metres."""
-
-    def clear(
-        self, layers: Mapping[str, npt.NDArray[Any]], scene: Scene, geobox: GeoBox
-    ) -> npt.NDArray[np.bool_]:
-        """
-        Tell which pixels show the ground.
-
-        Parameters
-        ----------
-        layers : mapping of str to ndarray, dims (y, x) of ``geobox``
-            Numbers as stored, 0 = not seen: ``scl`` as uint8, reflectance bands as int16 (offset
-            not removed, clipped to 32767), those of other native pixels brought onto ``geobox``.
-        scene : Scene
-            Whose layers these are.
-        geobox : GeoBox
-            Native pixels of the first band; the rim is included as far as the scene goes.
-
-        Returns
-        -------
-        ndarray, bool, dims (y, x) of ``geobox``
-            True where seen and clear.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +107,13 @@ def sight(
     rows, columns = _extent(gain, axis=1), _extent(gain, axis=0)
     part = layer[:, rows, columns]
     if part.shape != layer.shape:
-        layer.fill(UNSEEN)
+        for outside in (
+            layer[:, : rows.start],
+            layer[:, rows.stop :],
+            layer[:, rows, : columns.start],
+            layer[:, rows, columns.stop :],
+        ):
+            outside.fill(UNSEEN)
         target = Target.of(target.geobox[rows, columns], expected.scene.crs, target.engine)
     for band, out in zip(wanted.bands, part, strict=True):
         _reflectance(expected, band, target, out)

@@ -18,12 +18,12 @@ __all__ = ["Masker", "OmniMasker", "SclMasker", "elevation", "masker"]
 
 class Masker(Protocol):
     """
-    Tells, on the pixels of a scene's classification, which of them show the ground.
+    Tells what is clear in one scene, on its native pixels.
 
     Attributes
     ----------
     bands : tuple of str
-        Canonical names of the layers that it must be given.
+        Canonical names of the layers that it must be given; the first sets the grid.
     rim_m : float
         How far beyond the window it needs to see, metres.
     """
@@ -46,16 +46,19 @@ class Masker(Protocol):
 
         Parameters
         ----------
-        layers : mapping of ndarray, dims (y, x)
-            By canonical name, as stored (digital numbers, classes), 0 = not seen.
+        layers : mapping of ndarray, dims (y, x) of ``geobox``
+            By canonical name, as stored, 0 = not seen: ``scl`` as uint8, reflectance bands as
+            int16 (offset not removed, clipped to 32767), those of other native pixels brought
+            onto ``geobox``.
         scene : Scene
             Where the layers are from: its sun and its time may be asked.
         geobox : GeoBox
-            The window, in the scene's CRS, on which all layers lie.
+            Native pixels of the first band, in the scene's CRS; the rim is included as far as the
+            scene goes.
 
         Returns
         -------
-        ndarray, bool, dims (y, x)
+        ndarray, bool, dims (y, x) of ``geobox``
             False where not seen.
         """
         ...

@@ -6,7 +6,6 @@ from jinhua_rs.store.atomic import (
     is_sealed,
     read_facts,
     read_json,
-    require_space,
     seal,
     sweep,
     verify_sums,
@@ -17,6 +16,7 @@ from jinhua_rs.store.atomic import (
 from jinhua_rs.store.lock import locked
 from jinhua_rs.store.partial import Partial
 from jinhua_rs.store.raster import open_map, open_tile, tile_variables, write_mosaic, write_tile
+from jinhua_rs.store.trouble import require_space
 
 __all__ = [
     "SUMS",

@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
-from jinhua_rs.errors import ConfigError, IntegrityError
+from jinhua_rs.errors import IntegrityError
+from jinhua_rs.store.trouble import of_writing, unwritable
 
 __all__ = [
     "SUMS",
@@ -21,10 +22,8 @@ __all__ = [
     "is_sealed",
     "read_facts",
     "read_json",
-    "require_space",
     "seal",
     "sweep",
-    "unwritable",
     "verify_sums",
     "whole",
     "write_json",
@@ -54,7 +53,8 @@ def whole(path: Path) -> Iterator[Path]:
     Raises
     ------
     ConfigError
-        If the folder cannot be written to or the disk is full.
+        If the folder cannot be written to or the disk is full. An OSError of the body that is of
+        something else, such as an input that is missing, stays as it is.
     IntegrityError
         If :func:`sweep` of another run took the temporary path away.
     """
@@ -68,7 +68,7 @@ def whole(path: Path) -> Iterator[Path]:
         _require_owned(room, path)
         _put_in_place(room / _NEW, path)
     except OSError as error:
-        if error.errno is None:
+        if not of_writing(error, path.parent):
             raise
         raise unwritable(path, error) from error
     finally:
@@ -88,15 +88,6 @@ def _require_owned(room: Path, path: Path) -> None:
             f"another run began while {path} was written, and took over; nothing was put in place",
             zh=f"写入 {path} 期间另一个运行已接手；本次写入未生效",
         )
-
-
-def unwritable(path: Path, error: Exception) -> ConfigError:
-    """Return what to tell the user when ``error`` came of writing ``path``."""
-    reason = getattr(error, "strerror", None) or error
-    return ConfigError(
-        f"cannot write {path}: {reason}; free space or choose another [output] root",
-        zh=f"无法写入 {path}（{reason}）；请腾出空间或更换 [output] root",
-    )
 
 
 def _put_in_place(part: Path, path: Path) -> None:
@@ -307,25 +298,6 @@ def read_facts(path: Path) -> dict[str, Any]:
             zh=f"{_sidecar(path)} 不是有效的校验文件；请重新运行该时段",
         )
     return facts
-
-
-def require_space(folder: Path, wanted: int) -> None:
-    """
-    Refuse to start when fewer than ``wanted`` bytes are free under ``folder``.
-
-    Raises
-    ------
-    ConfigError
-        With the bytes wanted and free.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < wanted:
-        raise ConfigError(
-            f"{folder} has {free / 1e9:.2f} GB free, the run needs about {wanted / 1e9:.2f} GB; "
-            "free space or choose another [output] root",
-            zh=f"{folder} 剩余 {free / 1e9:.2f} GB，约需 {wanted / 1e9:.2f} GB；"
-            "请腾出空间或更换 [output] root",
-        )
 
 
 def write_sums(folder: Path, members: list[Path]) -> None:

@@ -8,7 +8,8 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from jinhua_rs.errors import ConfigError, IntegrityError
-from jinhua_rs.store.atomic import read_json, unwritable, whole, write_json
+from jinhua_rs.store.atomic import read_json, whole, write_json
+from jinhua_rs.store.trouble import unwritable
 
 __all__ = ["Partial"]
 

@@ -22,7 +22,8 @@ from zarr.codecs import BloscCodec, BloscShuffle
 
 from jinhua_rs.errors import IntegrityError
 from jinhua_rs.schema import VARIABLES, ClassInfo
-from jinhua_rs.store.atomic import digest, unwritable, whole
+from jinhua_rs.store.atomic import digest, whole
+from jinhua_rs.store.trouble import unwritable
 
 __all__ = ["open_map", "open_tile", "tile_variables", "write_mosaic", "write_tile"]
 

@@ -37,6 +37,7 @@ RULES: Mapping[str, Any] = {
     "distributed.worker.memory.pause": False,
     "distributed.worker.preload": [work.__name__],
     "distributed.nanny.environ.GDAL_NUM_THREADS": 1,
+    **{f"distributed.nanny.pre-spawn-environ.{name}": size for name, size in work.HEAP.items()},
     # by default, a worker that is just being started again 15 s after a death is closed for good
     "distributed.deploy.lost-worker-timeout": "3650 days",
 }

@@ -19,6 +19,7 @@ from distributed import Security, Status
 from jinhua_rs.errors import ConfigError, PartialError
 from jinhua_rs.settings import Cluster
 from jinhua_rs.tasks.refill import refill
+from jinhua_rs.tasks.work import HEAP
 
 __all__ = ["Jobs", "started"]
 
@@ -45,6 +46,7 @@ ENVIRONMENT = (
     "export DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT=60s",
     "export DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP=60s",
     "export DASK_DISTRIBUTED__COMM__RETRY__COUNT=5",
+    f'export DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON="{HEAP}"',
 )
 """What a job is told that the driver's own configuration does not carry over."""
 

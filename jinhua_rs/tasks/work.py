@@ -9,9 +9,16 @@ from typing import Any, TypeVar
 from jinhua_rs import __version__
 from jinhua_rs.errors import ConfigError
 
-__all__ = ["Task", "dask_setup", "perform"]
+__all__ = ["HEAP", "Task", "dask_setup", "perform"]
 
 T = TypeVar("T")
+
+HEAP = {"MALLOC_MMAP_THRESHOLD_": 32 * 2**20, "MALLOC_TRIM_THRESHOLD_": 64 * 2**20}
+"""
+What glibc comes to by itself in a process that works on arrays, bytes (mallopt(3)). Dask sets
+64 KiB for its workers, so that each larger array is asked of the kernel, cleared page by page, and
+given back: ten times the page faults, three times the system time, a quarter more CPU seconds.
+"""
 
 
 @dataclass(frozen=True, slots=True)

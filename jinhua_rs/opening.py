@@ -11,12 +11,12 @@ from typing import Self
 import numpy as np
 import rasterio
 import shapely
+from affine import Affine
 from pyproj import Transformer
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.io import DatasetReader
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs.cube.placement import pixel_size
 from jinhua_rs.scene import Asset, Scene
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "once_more",
     "opened",
     "opened_asset",
+    "pixel_size",
     "reading",
 ]
 
@@ -155,6 +156,11 @@ def opened_asset(asset: Asset, driver: str, name: str) -> Iterator[DatasetReader
         raise Unusable(name, "has no place on the ground: no transform in the file") from None
     except (RasterioError, OSError) as error:
         raise Unusable(name, _reason(error)) from error
+
+
+def pixel_size(transform: Affine) -> tuple[float, float]:
+    """Width and height of a pixel, CRS unit, also of a turned raster."""
+    return float(np.hypot(transform.a, transform.d)), float(np.hypot(transform.b, transform.e))
 
 
 def _open(href: str, driver: str) -> DatasetReader:

@@ -1,6 +1,7 @@
 """The door to the reference sample: plan it, draw it, hand it out, read it back."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -84,6 +85,93 @@ def add(context: typer.Context, design: DesignFolder, to: To, config: ConfigFile
     interpretation.write_design(to, larger)
     _show(speech, frame, n, wanted, settings)
     _drawn(speech, larger, to)
+
+
+@app.command()
+def package(
+    context: typer.Context,
+    design: DesignFolder,
+    period: PeriodText,
+    to: To,
+    config: ConfigFile = None,
+    *,
+    added: Annotated[bool, typer.Option("--added", help="只含新加样点 · the added only")] = False,
+) -> None:
+    """生成盲判包：判读图、判读表、图层 · a blind package: chips, forms, layers."""
+    speech: Speech = context.obj
+    settings = load_settings(config).settings
+    drawn, asked = interpretation.read_design(design), settings.interpretation
+    order = interpretation.Order(
+        readers={"1": asked.first_reader, "2": asked.second_reader},
+        share=asked.second_share,
+        only_added=added,
+    )
+    folders = [_published(settings, text).parent for text in _periods(settings, period)]
+    looks = [interpretation.Imagery(folder, settings.grid) for folder in folders]
+    with speech.progress() as told:
+        made = interpretation.write_package(
+            to, drawn, looks, order, now=datetime.now(UTC), progress=told
+        )
+    first, second = (len(made.roles[role]) for role in ("1", "2"))
+    speech.tell({"folder": str(to), "package": made.id, "points": first, "read_twice": second})
+    speech.say(
+        f"package {made.id} in {to}: {first} points, {second} of them for a second reader too; "
+        f"periods {', '.join(made.periods)}; begin with README.txt",
+        f"判读包 {made.id}，见 {to}：样点 {first} 个，其中 {second} 个复判；"
+        f"时段 {'、'.join(made.periods)}；请先看 README.txt",
+    )
+
+
+@app.command("read")
+def read_forms(
+    context: typer.Context,
+    design: DesignFolder,
+    package: Annotated[Path, typer.Argument(metavar="PACKAGE", help="判读包 · the package")],
+    forms: Annotated[list[Path], typer.Argument(metavar="FORM...", help="填好的表 · filled in")],
+    to: To,
+    accept: Annotated[str, typer.Option(metavar="REASON", help="仍采用的理由 · why")] = "",
+) -> None:
+    """回收判读表：检查、一致性、裁定、参考样本 · check answers, agreement, reference sample."""
+    speech: Speech = context.obj
+    drawn = interpretation.read_design(design)
+    manifest = interpretation.read_manifest(package, drawn)
+    found = interpretation.read_package(
+        to, drawn, manifest, forms, accepted=accept, now=datetime.now(UTC)
+    )
+    speech.tell(interpretation.reading_facts(found))
+    for en, zh in interpretation.reading_lines(found):
+        speech.say(en, zh)
+    speech.table(*interpretation.reading_table(found, speech.language))
+    left = len(found.settled.unsettled)
+    if found.reference is None:
+        raise NoDataError(
+            f"{left} points wait for a third reading: have {to / 'form-3.xlsx'} filled in and read "
+            "all three forms again; or --accept REASON to leave them out",
+            zh=f"{left} 个样点待第三人裁定：请填写 {to / 'form-3.xlsx'} 后三份表一并回收；"
+            "或以 --accept 写明理由后略去",
+        )
+    file = found.reference
+    speech.say(f'[reference] file = "{file}"', f'参考样本：[reference] file = "{file}"')
+
+
+@app.command()
+def join(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="reference.gpkg")],
+    to: Annotated[Path, typer.Option("--to", metavar="FILE", help="新文件 · a new file")],
+) -> None:
+    """合并同一设计的判读结果，如两期 · join readings of one design, as of two periods."""
+    speech: Speech = context.obj
+    count = interpretation.join(files, to)
+    speech.tell({"file": str(to), "rows": count})
+    speech.say(f"{to}: {count} readings", f"{to}：共 {count} 条判读结果")
+
+
+def _periods(settings: Settings, period: str) -> list[str]:
+    """Periods to be judged: the baseline too, where one is set."""
+    baseline = settings.time.baseline
+    same = baseline and Period.parse(baseline) == Period.parse(period)
+    return [period] if same or not baseline else [baseline, period]
 
 
 def _wanted(settings: Settings) -> Wanted:

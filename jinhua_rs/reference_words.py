@@ -82,7 +82,6 @@ KEYS: Mapping[str, str] = {
     "interpretation.second_share": "由第二人复判的样点比例，不低于 20%",
     "interpretation.first_reader": "第一判读人姓名，印在判读表上；留空则手填",
     "interpretation.second_reader": "第二判读人姓名",
-    "interpretation.kappa_floor": "两人判读 κ 系数低于此值时拒收",
     "layers.townships": "乡镇（街道），名称字段为 `name`、`name_zh`、`XZQMC` 或 `乡镇`",
     "layers.basic_farmland": "永久基本农田；其上不得造林",
     "layers.red_line": "生态保护红线",

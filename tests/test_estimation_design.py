@@ -26,7 +26,12 @@ def frame(strata, side=40, pieces=1, facts=FACTS):
     counts = np.bincount(codes[codes >= 0])
     names = [f"A:{number}" for number in range(len(counts))]
     table = pd.DataFrame(
-        {"county": "A", "class": [str(n) for n in range(len(counts))], "pixels": counts},
+        {
+            "county": "A",
+            "name": "A",
+            "class": [str(n) for n in range(len(counts))],
+            "pixels": counts,
+        },
         index=pd.Index(names, name="stratum"),
     )
     columns, rows = 44_000 + np.arange(side), 322_000 - np.arange(side)

@@ -77,7 +77,8 @@ class Frame:
     Attributes
     ----------
     strata : DataFrame, index stratum (``county:class``)
-        ``county``, ``class`` (str), ``pixels`` (int > 0), in the order in which blocks count them.
+        ``county`` and its ``name``, ``class`` (str), ``pixels`` (int > 0), in the order in which
+        blocks count them.
     areas : DataFrame of int, index unit, columns stratum
         Pixels of each stratum in each reporting unit.
     blocks : callable
@@ -101,7 +102,7 @@ class Design:
     seed : int
     facts : FrameFacts
     strata : DataFrame, index stratum
-        ``county``, ``class``, ``pixels``, ``n``.
+        ``county``, ``name``, ``class``, ``pixels``, ``n``.
     areas : DataFrame of int, index unit, columns stratum
         Pixels.
     points : DataFrame

@@ -8,6 +8,7 @@ Every picture carries its data dates, run, sources and, for simulated data, the 
 from jinhua_rs.estimation.printed import DASH, percent, shown
 from jinhua_rs.figures.bars import Bar, interval_bars
 from jinhua_rs.figures.caption import Caption, Language, Words
+from jinhua_rs.figures.chips import CHIP_PX, Look, chip
 from jinhua_rs.figures.choropleth import choropleth
 from jinhua_rs.figures.estimate import MISSING, Estimate
 from jinhua_rs.figures.ladder import Rungs, ladder_bars
@@ -26,6 +27,7 @@ from jinhua_rs.figures.sheet import font_file
 
 __all__ = [
     "CANOPY",
+    "CHIP_PX",
     "CLEAR_LOOKS",
     "DASH",
     "MISSING",
@@ -35,12 +37,14 @@ __all__ = [
     "Category",
     "Estimate",
     "Language",
+    "Look",
     "MineSheet",
     "Picture",
     "Ramp",
     "Rungs",
     "Words",
     "change_map",
+    "chip",
     "choropleth",
     "class_map",
     "font_file",

@@ -76,6 +76,8 @@ def survey(raster: Path, units: gpd.GeoDataFrame, *, buffer_px: int = 0) -> Fram
             counts[place] += np.bincount(block.stratum[here], minlength=len(total))
     names = [(county, name) for county in land.counties for name in classes]
     strata = pd.DataFrame(names, columns=["county", "class"]).assign(pixels=total)
+    called = units["name_zh"].to_dict() if "name_zh" in units else {}
+    strata.insert(1, "name", [called.get(county, county) for county in strata["county"]])
     strata.index = pd.Index([":".join(name) for name in names], name="stratum")
     used = total > 0
     with rasterio.open(raster) as source:

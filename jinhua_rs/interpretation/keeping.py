@@ -14,7 +14,7 @@ from jinhua_rs.estimation.design import Design, FrameFacts
 __all__ = ["design_points", "read_design", "require_new", "strata_table", "write_design"]
 
 _NAME = "design.json"
-_STRATA = ["county", "class", "pixels", "n"]
+_STRATA = ["county", "name", "class", "pixels", "n"]
 _POINTS = ["point", "column", "row", "stratum", "batch"]
 
 
@@ -127,7 +127,7 @@ def design_points(design: Design) -> gpd.GeoDataFrame:
 
 
 def strata_table(design: Design) -> pd.DataFrame:
-    """Strata: ``stratum``, ``unit`` (its county), ``class``, ``pixels``, ``area_m2``, ``n``."""
+    """Tell strata: county (``unit``, ``name``), ``class``, ``pixels``, ``area_m2``, ``n``."""
     table = design.strata.rename(columns={"county": "unit"}).reset_index()
-    table.insert(4, "area_m2", table["pixels"] * design.pixel_m2)
+    table.insert(5, "area_m2", table["pixels"] * design.pixel_m2)
     return table.assign(label=design.facts.label) if design.facts.label else table

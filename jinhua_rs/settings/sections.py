@@ -213,8 +213,6 @@ class Interpretation(Section):
     """Name of the first interpreter, printed on the form; empty leaves a line to fill in."""
     second_reader: str = ""
     """The same of the second."""
-    kappa_floor: Annotated[float, Field(ge=0, lt=1)] = 0.6
-    """Cohen's kappa below which readings are refused."""
 
 
 class Gates(Section):

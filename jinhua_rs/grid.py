@@ -78,6 +78,28 @@ class Grid:
         side = self.resolution * self.tile_size
         return _tile_id(floor(x / side), floor(y / side))
 
+    def around(self, tile: Tile) -> dict[tuple[int, int], str]:
+        """
+        Ids of a tile and of the eight around it, by how many tiles down and to the right of it.
+
+        Examples
+        --------
+        >>> grid = Grid(tile_size=100)
+        >>> tile = grid.tiles(grid.covering((440_000, 3_220_000, 440_100, 3_220_100)).extent.geom)[
+        ...     0
+        ... ]
+        >>> tile.id, grid.around(tile)[-1, 1]
+        ('e0440n3220', 'e0441n3221')
+        """
+        side, middle = self.resolution * self.tile_size, tile.geobox.boundingbox.polygon.centroid
+        x, y = middle.coords[0]
+        steps = (-1, 0, 1)
+        return {
+            (down, right): self.tile_id(x + right * side, y - down * side)
+            for down in steps
+            for right in steps
+        }
+
     def covering(self, bounds: tuple[float, float, float, float]) -> GeoBox:
         """Smallest geobox on the grid that holds ``(left, bottom, right, top)`` in its CRS."""
         return GeoBox.from_bbox(

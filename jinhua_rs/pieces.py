@@ -267,7 +267,9 @@ def classify_tile(path: Path, key: str, source: Path, model: Path, label: str) -
     named = landcover.predict(stacked, trained).assign(features.index_maps(data))
     store.write_tile(path, named, label)
     clear_pixels = int((named["forest"] != 0).sum())
-    store.seal(path, key, {"clear_pixels": clear_pixels})
+    canopy = trained.card.canopy
+    slope = None if canopy is None else canopy.slope
+    store.seal(path, key, {"clear_pixels": clear_pixels, "canopy_slope": slope})
     return Made(path.stem, "done", {}, clear_pixels)
 
 
@@ -280,12 +282,22 @@ def _model(folder: Path) -> landcover.Model:
     return landcover.Model.load(folder)
 
 
-def change_tile(path: Path, key: str, before: Path, after: Path, label: str) -> Made:
-    """Compare one classified tile with its baseline."""
+Cover = tuple[Path, Path]
+"""Tiles of one place and period: the refined tree cover, and the named land with its canopy."""
+
+
+def change_tile(path: Path, key: str, before: Cover, after: Cover, label: str) -> Made:
+    """Compare the tree cover of one tile with its baseline."""
     if store.is_sealed(path, key):
         return Made(path.stem, "reused", {}, int(store.read_facts(path)["clear_pixels"]))
-    compared = change.forest_change(store.open_tile(before).load(), store.open_tile(after).load())
+    compared = change.forest_change(*map(_cover, (before, after)))
     store.write_tile(path, compared.to_dataset(name="change"), label)
     clear_pixels = int((compared != 0).sum())
     store.seal(path, key, {"clear_pixels": clear_pixels})
     return Made(path.stem, "done", {}, clear_pixels)
+
+
+def _cover(tiles: Cover) -> xr.Dataset:
+    forest, land = (store.open_tile(path) for path in tiles)
+    canopy = {"canopy": land["canopy"]} if "canopy" in land else {}
+    return forest[["forest"]].assign(canopy).load()

@@ -185,7 +185,7 @@ class Plan:
     @property
     def decisive(self) -> tuple[str, ...]:
         """Sections of the settings that change what a period says, and name no place on disk."""
-        return ("time", "composite", "certificate", "gates", "targets", "report")
+        return ("time", "composite", "certificate", "refine", "gates", "targets", "report")
 
 
 def _grid(settings: Settings) -> Mapping[str, object]:

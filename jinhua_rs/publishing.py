@@ -15,6 +15,7 @@ from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.planning import CERTIFICATE, PUBLISHED, Plan, fingerprint
 from jinhua_rs.points import Drawn, read_drawn, read_points
+from jinhua_rs.refine import STEP_CLASSES
 from jinhua_rs.report import ReportData
 from jinhua_rs.schema import Status
 from jinhua_rs.tasks import Progress
@@ -29,8 +30,9 @@ _MAPS = {
     "ndmi": ("land", ()),
     "bsi": ("land", ()),
     "canopy": ("land", ()),
-    "landcover": ("land", schema.LAND_CLASSES),
-    "forest": ("land", schema.FOREST_CLASSES),
+    "landcover": ("refined", schema.LAND_CLASSES),
+    "forest": ("forest", schema.FOREST_CLASSES),
+    "steps": ("forest", STEP_CLASSES),
     "change": ("change", schema.CHANGE_CLASSES),
 }
 """Variable of each published map: the product that holds it, and its classes."""

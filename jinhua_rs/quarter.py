@@ -4,12 +4,14 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 
 from jinhua_rs import __version__, features, landcover, masks, pieces, planning, publishing, store
+from jinhua_rs.consistency import refine_the_land
 from jinhua_rs.crew import carry_out, ledger_of
 from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.grid import Tile
@@ -24,6 +26,8 @@ __all__ = ["quiet", "run"]
 
 Tiles = Mapping[str, Path]
 """Finished pieces of one product, by tile id."""
+Products = Mapping[str, Tiles]
+"""Finished pieces of a period, by product."""
 
 
 def quiet(stage: str, done: int, total: int) -> None:
@@ -67,22 +71,17 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
             plans[p], ground[p] = see_the_ground(plans[p], workers, progress)
         plan = plans[plan.period]
         model = learn(plans[training], ground[training], workers, progress)
-        products = {
-            p: publishing.Products(
-                plans[p],
-                {
-                    "composite": ground[p],
-                    "land": name_the_land(plans[p], ground[p], model, workers, progress),
-                },
-                model,
-            )
-            for p in sorted({plan.period, baseline or plan.period})
-        }
+        products = {}
+        for p in sorted({plan.period, baseline or plan.period}):
+            land = name_the_land(plans[p], ground[p], model, workers, progress)
+            refined = refine_the_land(plans[p], land, workers, progress)
+            tiles = {"composite": ground[p], "land": land, **refined}
+            products[p] = publishing.Products(plans[p], tiles, model)
         current = products[plan.period]
         if baseline is None:
             return publishing.publish(current, None, now=now, progress=progress)
         before = products[baseline]
-        change = compare(plan, before.tiles["land"], current.tiles["land"], workers, progress)
+        change = compare(plan, before.tiles, current.tiles, workers, progress)
         current = replace(current, tiles={**current.tiles, "change": change})
         return publishing.publish(current, before, now=now, progress=progress)
 
@@ -230,13 +229,15 @@ def name_the_land(
     return {task.id: task.arguments[0] for task in tasks}
 
 
-def compare(plan: Plan, before: Tiles, after: Tiles, workers: Pool, progress: Progress) -> Tiles:
+def compare(
+    plan: Plan, before: Products, after: Products, workers: Pool, progress: Progress
+) -> Tiles:
     """Find tree-cover gain and loss on every tile that both periods hold."""
     tasks = []
-    for tile in after:
+    for tile in after["land"]:
         path = plan.folder / "tiles" / "change" / f"{tile}.zarr"
-        pair = before[tile], after[tile]
-        facts = [store.read_facts(source)["sha256"] for source in pair]
+        pair = [(of["forest"][tile], of["land"][tile]) for of in (before, after)]
+        facts = [store.read_facts(source)["sha256"] for source in chain(*pair)]
         key = fingerprint([__version__, plan.label, *facts])
         tasks.append(Task(tile, pieces.change_tile, (path, key, *pair, plan.label)))
     carry_out(plan, "change", tasks, workers, progress)

@@ -127,6 +127,16 @@ VARIABLES: dict[str, Variable] = {
             "forest", "uint8", "class", 0, 2, "0", "tree cover, canopy ≥ 0.20", "树冠覆盖 ≥ 20%"
         ),
         Variable(
+            "steps",
+            "uint8",
+            "class",
+            0,
+            16,
+            "0",
+            "tree cover after each step of refinement",
+            "后处理各步之后的林木覆盖",
+        ),
+        Variable(
             "change", "uint8", "class", 0, 4, "0", "forest change between periods", "林地变化"
         ),
     )

@@ -18,7 +18,7 @@ from jinhua_rs.settings import Settings
 
 __all__ = ["Finding", "State", "doctor", "state_of", "verify"]
 
-STAGES = ("composite", "land", "change")
+STAGES = ("composite", "land", "refined", "forest", "change")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ __all__ = [
     "open_desk",
 ]
 
-PRODUCTS = ("composite", "land", "change")
+PRODUCTS = ("composite", "land", "refined", "forest", "change")
 
 _STEM = re.compile("[ /]")
 _KINDS = {"tile": "瓦片", "scene": "影像", "header": "文件头", "asset": "文件"}

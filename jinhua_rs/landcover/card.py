@@ -1,5 +1,6 @@
 """What a model says of itself: features, samples, held-out scores, digest and limits."""
 
+from math import pi, sqrt
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -105,6 +106,15 @@ class CanopyTest(_Part):
     fold_rmse: tuple[Annotated[float, Field(ge=0)], ...]
     forest_agreement: Share
     forest_confusion: tuple[tuple[Count, Count], tuple[Count, Count]]
+
+    @property
+    def slope(self) -> float:
+        """
+        How fast the chance of true canopy ≥ 0.20 rises with the canopy predicted, per unit.
+
+        That of the logistic curve with the spread of the errors: ``π / (√3 · RMSE)``.
+        """
+        return pi / (sqrt(3) * max(self.rmse, 0.01))
 
 
 class ForestShape(_Part):

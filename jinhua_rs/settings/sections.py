@@ -12,8 +12,8 @@ from jinhua_rs.settings.plan import TARGETS, THEMES, Section, Target, Theme
 
 __all__ = [
     "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Interpretation", "Layers",
-    "Mask", "Model", "Output", "Patches", "Reference", "Report", "Run", "Section", "Settings",
-    "Stac", "Target", "Theme", "Time",
+    "Mask", "Model", "Output", "Patches", "Reference", "Refine", "Report", "Run", "Section",
+    "Settings", "Stac", "Target", "Theme", "Time",
 ]  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -164,6 +164,29 @@ class Model(Section):
     """Trees of a random forest."""
 
 
+class Refine(Section):
+    """How class probabilities become a map; 0 switches a step off."""
+
+    window_m: Annotated[float, Field(ge=0)] = 70.0
+    """Side of the neighbourhood that smooths probabilities, metres; 0 is no smoothing."""
+    neigh_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the neighbours that count: those most probably of the class in hand."""
+    smoothness: Annotated[float, Field(ge=0)] = 2.0
+    """Variance of a single look, squared logits: the more, the smoother."""
+    history_years: Annotated[int, Field(ge=0, le=5)] = 2
+    """Years back from which the same season is heard, if it lies in the output root; 0 is never."""
+    change_rate: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    """Share of the ground that changes its class in a year, as expected beforehand."""
+    min_patch_mu: Annotated[float, Field(ge=0)] = 1.0
+    """Patches of tree cover smaller than this are dropped, 亩; 0 is never."""
+    fill_holes_m2: Annotated[float, Field(ge=0)] = 400.0
+    """Holes in tree cover smaller than this are closed, m²; 0 is never."""
+
+    def rim(self, resolution: float) -> int:
+        """Pixels to each side that smoothing looks at: 3 of 10 m; none where pixels are large."""
+        return min(7, int(self.window_m / 2 // resolution))
+
+
 class Reference(Section):
     """Independent reference sample from which intervals are estimated."""
 
@@ -270,6 +293,7 @@ class Settings(Section):
     composite: Composite = Composite()
     certificate: Certificate = Certificate()
     model: Model = Model()
+    refine: Refine = Refine()
     reference: Reference = Reference()
     interpretation: Interpretation = Interpretation()
     layers: Layers = Layers()

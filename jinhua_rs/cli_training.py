@@ -1,10 +1,15 @@
-"""The door to training samples: look at them before they teach anything."""
+"""The door to training samples: gather them, and look at them before they teach anything."""
 
 from pathlib import Path
 from typing import Annotated
 
+import geopandas as gpd
 import typer
 
+from jinhua_rs import sampling
+from jinhua_rs.errors import ConfigError
+from jinhua_rs.following import Place
+from jinhua_rs.period import Period
 from jinhua_rs.regions import load_units, outline
 from jinhua_rs.samples import by_class_and_unit, read_samples, sift
 from jinhua_rs.schema import LAND_CLASSES
@@ -13,12 +18,15 @@ from jinhua_rs.speech import Speech
 
 __all__ = ["app"]
 
+_MAPS = ("esa-worldcover", "io-lulc-annual")
+
 app = typer.Typer(no_args_is_help=True, help="训练样本：检查、由参考图提取 · training samples")
 
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="配置文件 · settings, TOML", show_default=False),
 ]
+To = Annotated[Path, typer.Option("--to", metavar="FILE.gpkg", help="新文件 · a new file")]
 
 
 @app.command()
@@ -59,3 +67,51 @@ def check(
         *found.remarks,
     ):
         speech.say(mark[0] + en, mark[1] + told)
+
+
+@app.command()
+def consensus(
+    context: typer.Context,
+    to: To,
+    config: ConfigFile = None,
+    atlas: Annotated[
+        list[str] | None, typer.Option(help="参考图（可重复）· stac/atlases, repeatable")
+    ] = None,
+    year: Annotated[int | None, typer.Option(help="年份 · year of the maps")] = None,
+    each: Annotated[int, typer.Option(min=1, help="每县每类个数 · a class in a county")] = 30,
+) -> None:
+    """在多幅参考图一致处抽取样本 · draw samples where reference maps agree, away from edges."""
+    speech: Speech = context.obj
+    settings, names = load_settings(config).settings, atlas or list(_MAPS)
+    if len(names) < 2:
+        raise ConfigError(
+            "maps agree or not where there are two: give --atlas twice or more",
+            zh="至少两幅参考图才谈得上一致：请至少给出两个 --atlas",
+        )
+    with speech.progress() as told:
+        found = sampling.consensus(names, settings, each=each, year=year, progress=told)
+    _written(speech, to, found)
+
+
+@app.command()
+def reviewed(
+    context: typer.Context,
+    period: Annotated[str, typer.Argument(metavar="PERIOD", help="已建台账的时段 · followed up")],
+    to: To,
+    config: ConfigFile = None,
+) -> None:
+    """由图斑核查结论生成样本 · make samples of what reviewers decided of patches."""
+    settings = load_settings(config).settings
+    _written(context.obj, to, sampling.reviewed(Place.of(Period.parse(period), settings)))
+
+
+def _written(speech: Speech, to: Path, samples: gpd.GeoDataFrame) -> None:
+    """Write samples, and say how many there are by class."""
+    counts = sampling.write_samples(to, samples)
+    speech.tell({"file": str(to), "classes": counts, "simulated": bool(samples["simulated"].any())})
+    zh = speech.language == "zh"
+    unknown = "林木，类型待判" if zh else "trees of a kind to be told"
+    names = {str(info.code): info.name_zh if zh else info.name for info in LAND_CLASSES}
+    speech.table((), [(names.get(code, unknown), str(n)) for code, n in counts.items()])
+    mark = ("SIMULATED: ", "模拟数据：") if samples["simulated"].any() else ("", "")
+    speech.say(f"{mark[0]}{len(samples)} samples: {to}", f"{mark[1]}样本 {len(samples)} 个：{to}")

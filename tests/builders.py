@@ -14,7 +14,9 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 from shapely.geometry import box, mapping
 
+from jinhua_rs.catalog import load_atlas
 from jinhua_rs.scene import Asset, Scene
+from jinhua_rs.settings import Stac
 
 X0, Y0 = 440_000.0, 3_220_000.0
 """Upper-left corner of the little world, EPSG:4549 metres, in Jinhua."""
@@ -227,3 +229,53 @@ def _city_layers(folder, rng, lost):
         told = {"point": np.arange(200), "period": period, "canopy": read}
         panel.append(gpd.GeoDataFrame(told, geometry=points[400:]))
     pd.concat(panel).to_file(folder / "reference.gpkg")
+
+
+WGS84 = "EPSG:4326"
+
+
+def outline(bounds, crs=WGS84):
+    """Outline of bounds in longitude and latitude."""
+    if crs == WGS84:
+        return box(*bounds)
+    to_wgs84 = Transformer.from_crs(crs, WGS84, always_xy=True)
+    return box(*to_wgs84.transform_bounds(*bounds))
+
+
+class Shelf:
+    """A small static catalogue of atlases that grows sheet by sheet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.items = []
+
+    def put(self, name, pixels, place, *, profile="esa-worldcover", crs=WGS84, year=2021, **extra):
+        """Write one sheet whose upper left corner and pixel size are ``place``."""
+        known = load_atlas(profile)
+        path = self.folder / f"{name}.tif"
+        height, width = pixels.shape
+        rest = {"driver": "GTiff", "count": 1, "crs": crs, "height": height, "width": width}
+        with rasterio.open(
+            path, "w", dtype=pixels.dtype, transform=from_origin(*place), **rest
+        ) as target:
+            target.write(pixels, 1)
+            bounds = target.bounds
+        time = {
+            "start_datetime": f"{year}-01-01T00:00:00Z",
+            "end_datetime": f"{year + 1}-01-01T00:00:00Z",
+        }
+        ground = outline(bounds, crs)
+        self.items.append({
+            "type": "Feature", "stac_version": "1.0.0", "id": name, "links": [],
+            "collection": known.collection,
+            "geometry": mapping(ground), "bbox": list(ground.bounds),
+            "properties": {"datetime": None, **time, "proj:code": crs, **extra},
+            "assets": {known.asset[0]: {"href": f"./{path.name}", "roles": ["data"]}},
+            "stac_extensions": [],
+        })  # fmt: skip
+        return self.save()
+
+    def save(self):
+        collection = {"type": "FeatureCollection", "features": self.items}
+        (self.folder / "catalog.json").write_text(json.dumps(collection), "utf-8")
+        return Stac(url=str(self.folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-from builders import X0, Y0
+from builders import WGS84, X0, Y0, Shelf, outline
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
@@ -16,7 +16,6 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
-from shapely.geometry import box, mapping
 
 from jinhua_rs.catalog import atlas_names, find_atlas, load_atlas, settle_atlas
 from jinhua_rs.cube import read_atlas
@@ -27,57 +26,9 @@ from jinhua_rs.twin.serve import serving
 SHARED = Path(os.environ.get("JINHUA_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 DEM = SHARED / "dem" / "los_angeles_dem_geoid.tif"
 GRID = GeoBox((20, 30), from_origin(X0, Y0, 10, 10), "EPSG:4549")
-WGS84 = "EPSG:4326"
-
-
-def outline(bounds, crs=WGS84):
-    """Outline of bounds in longitude and latitude."""
-    if crs == WGS84:
-        return box(*bounds)
-    to_wgs84 = Transformer.from_crs(crs, WGS84, always_xy=True)
-    return box(*to_wgs84.transform_bounds(*bounds))
 
 
 AREA = outline(GRID.boundingbox, "EPSG:4549")
-
-
-class Shelf:
-    """A small static catalogue of atlases that grows sheet by sheet."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.items = []
-
-    def put(self, name, pixels, place, *, profile="esa-worldcover", crs=WGS84, year=2021, **extra):
-        """Write one sheet whose upper left corner and pixel size are ``place``."""
-        known = load_atlas(profile)
-        path = self.folder / f"{name}.tif"
-        height, width = pixels.shape
-        rest = {"driver": "GTiff", "count": 1, "crs": crs, "height": height, "width": width}
-        with rasterio.open(
-            path, "w", dtype=pixels.dtype, transform=from_origin(*place), **rest
-        ) as target:
-            target.write(pixels, 1)
-            bounds = target.bounds
-        time = {
-            "start_datetime": f"{year}-01-01T00:00:00Z",
-            "end_datetime": f"{year + 1}-01-01T00:00:00Z",
-        }
-        ground = outline(bounds, crs)
-        self.items.append({
-            "type": "Feature", "stac_version": "1.0.0", "id": name, "links": [],
-            "collection": known.collection,
-            "geometry": mapping(ground), "bbox": list(ground.bounds),
-            "properties": {"datetime": None, **time, "proj:code": crs, **extra},
-            "assets": {known.asset[0]: {"href": f"./{path.name}", "roles": ["data"]}},
-            "stac_extensions": [],
-        })  # fmt: skip
-        return self.save()
-
-    def save(self):
-        collection = {"type": "FeatureCollection", "features": self.items}
-        (self.folder / "catalog.json").write_text(json.dumps(collection), "utf-8")
-        return Stac(url=str(self.folder))
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from jinhua_rs.errors import ConfigError, IntegrityError
 
-__all__ = ["Block", "Design", "Frame", "FrameFacts", "draw", "extend", "second_readings"]
+__all__ = ["Block", "Design", "Frame", "FrameFacts", "draw", "extend", "lasting", "second_readings"]
 
 _GOLDEN, _MASK = 0x9E3779B97F4A7C15, 2**64 - 1
 _PIXEL, _NAME, _SECOND = 1, 2, 3
@@ -274,7 +274,7 @@ def _below(frame: Frame, limit: NDArray[np.float64], seed: int) -> pd.DataFrame:
     highest[:-1][limit >= 1] = _MASK
     parts = []
     for block in frame.blocks():
-        chance = _chance(block.column[np.newaxis, :], block.row[:, np.newaxis], seed, _PIXEL)
+        chance = lasting(block.column[np.newaxis, :], block.row[:, np.newaxis], seed, _PIXEL)
         rows, columns = np.nonzero(chance < highest[block.stratum])
         parts.append(
             pd.DataFrame(
@@ -289,15 +289,15 @@ def _below(frame: Frame, limit: NDArray[np.float64], seed: int) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _chance(column: NDArray[np.int64], row: NDArray[np.int64], seed: int, stream: int) -> Numbers:
-    """Lasting random number of each pixel, 64 bits."""
+def lasting(column: NDArray[np.int64], row: NDArray[np.int64], seed: int, stream: int) -> Numbers:
+    """Lasting random number of each pixel (of the grid, by column and row), uint64."""
     key = (seed * _GOLDEN + stream) & _MASK
     lines = _mixed(np.asarray(row, dtype="int64").astype("uint64") + _mixed(np.array([key], "u8")))
     return _mixed(lines + np.asarray(column, dtype="int64").astype("uint64"))
 
 
 def _chance_of(points: pd.DataFrame, seed: int, stream: int) -> Numbers:
-    return _chance(points["column"].to_numpy(), points["row"].to_numpy(), seed, stream)
+    return lasting(points["column"].to_numpy(), points["row"].to_numpy(), seed, stream)
 
 
 def _mixed(numbers: Numbers) -> Numbers:

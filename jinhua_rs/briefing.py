@@ -1,7 +1,7 @@
 """What the report is told about a period: units, rows, scenes, gates, targets, model, credits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import hypot
 from pathlib import Path
@@ -32,6 +32,8 @@ class Numbers:
     """
     The indicator rows of a period, of its baseline, and of the change between them.
 
+    ``series`` holds the coverage rows of all years of the season, this one included.
+
     ``widened`` is the share of the seen pixels that needed looks from around the period, 0-1.
     """
 
@@ -40,6 +42,7 @@ class Numbers:
     before: Rows
     changes: Rows
     widened: float
+    series: pd.DataFrame = field(default_factory=lambda: schema.rows([]))
 
 
 def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: datetime) -> ReportData:
@@ -61,6 +64,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         rows=report.records(schema.rows(numbers.rows)),
         baseline_rows=report.records(schema.rows(numbers.before)),
         change_rows=report.records(schema.rows(numbers.changes)),
+        series=report.records(numbers.series),
         scenes=SceneSummary.of(
             _of_period(plan), catalog.REASONS, source=plan.inventory.profile, failed=failed
         ),

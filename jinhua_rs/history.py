@@ -5,6 +5,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from shapely.geometry.base import BaseGeometry
 
@@ -21,12 +22,23 @@ PUBLISHED = "published"
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A published period: its folder of maps, mark of simulated data (or empty), and run."""
+    """
+    A published period: its folder of maps, and the mark of simulated data (or empty).
+
+    ``run_id`` names the inputs it was made from, ``season`` the days of the year that were used
+    (``[composite] season``; empty is all).
+    """
 
     period: Period
     folder: Path
     label: str
     run_id: str
+    season: tuple[str, ...] = ()
+
+    def table(self) -> pd.DataFrame:
+        """Read the indicator rows of the publication (``schema.ROW_COLUMNS``)."""
+        path = self.folder / "indicators.csv"
+        return pd.read_csv(path, dtype={"unit": str, "period": str})
 
     def map(self, name: str) -> Path | None:
         """
@@ -87,8 +99,9 @@ def publications(root: Path, until: Period, *, unit: str | None = None) -> tuple
             continue
         receipt = store.read_json(folder / "run.json")
         facts = receipt if isinstance(receipt, dict) else {}
+        season = facts.get("settings", {}).get("composite", {}).get("season", ())
         label, run_id = (str(facts.get(name, "")) for name in ("label", "run_id"))
-        found.append(Publication(period, folder, label, run_id))
+        found.append(Publication(period, folder, label, run_id, tuple(season)))
     return tuple(sorted(found, key=lambda one: one.period.start))
 
 

@@ -1,18 +1,21 @@
 """From finished tiles to a publication: one folder of maps, rows, report and checksums."""
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 
 from jinhua_rs import __version__, forest, report, schema, store
 from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
+from jinhua_rs.estimation.trend import trend_rows
+from jinhua_rs.history import Publication, publications
 from jinhua_rs.planning import CERTIFICATE, PUBLISHED, Plan, fingerprint
 from jinhua_rs.points import Drawn, read_drawn, read_points
 from jinhua_rs.refine import STEP_CLASSES
@@ -71,13 +74,14 @@ def publish(
         If too little of the area was seen: nothing is published, what stood stands.
     """
     plan, target = products.plan, products.plan.folder / PUBLISHED
-    run_id = _run_id(products, baseline)
+    earlier = _earlier(plan)
+    run_id = _run_id(products, baseline, earlier)
     if _stands(target, run_id):
         return _opened(target)
     with store.whole(target) as part:
         part.mkdir()
         maps = _write_maps(products, part, run_id, progress)
-        numbers = _numbers(products, baseline, maps, progress)
+        numbers = _with_trend(plan, _numbers(products, baseline, maps, progress), earlier)
         _require_seen(plan, numbers)
         data = brief(plan, numbers, products.model, run_id=run_id, now=now)
         progress(f"{plan.period} report", 0, 1)
@@ -88,18 +92,30 @@ def publish(
         if plan.settings.certificate.check:
             shutil.copyfile(plan.folder / CERTIFICATE, part / CERTIFICATE)
         shutil.copytree(products.model, part / "model")
-        store.write_json(part / "run.json", _receipt(products, baseline, run_id))
+        store.write_json(part / "run.json", _receipt(products, baseline, earlier, run_id))
         store.write_sums(part, [path for path in part.rglob("*") if path.is_file()])
         _keep_former(target, run_id)
     progress(f"{plan.period} report", 1, 1)
     return _opened(target)
 
 
-def _run_id(products: Products, baseline: Products | None) -> str:
+def _earlier(plan: Plan) -> tuple[Publication, ...]:
+    """Earlier publications of the same season of the year: simulated beside simulated only."""
+    season = plan.settings.composite.season
+    found = publications(plan.settings.output.root, plan.period, unit=plan.unit)
+    return tuple(
+        one
+        for one in found
+        if one.period != plan.period and one.label == plan.label and one.season == season
+    )
+
+
+def _run_id(products: Products, baseline: Products | None, earlier: Sequence[Publication]) -> str:
     """Hash of all inputs, and of the tiles that came of them: a healed scene makes other tiles."""
     card = store.digest(products.model / "card.json")
     made = [[one.plan.run_id, _digests(one)] for one in (products, baseline) if one is not None]
-    return fingerprint([made, card, products.plan.label])
+    years = [[str(one.period), one.run_id] for one in earlier]
+    return fingerprint([made, card, products.plan.label, years])
 
 
 def _digests(products: Products) -> dict[str, dict[str, str]]:
@@ -188,6 +204,19 @@ def _numbers(
     return Numbers(rows, baseline.plan.period, earlier, changes, widened)
 
 
+def _with_trend(plan: Plan, numbers: Numbers, earlier: Sequence[Publication]) -> Numbers:
+    """Add the years that were published before, and the trend over all of them."""
+    period, known = plan.period, {one.period for one in earlier}
+    before = [] if numbers.baseline in known else numbers.before
+    tables = [*(one.table() for one in earlier), schema.rows([*before, *numbers.rows])]
+    series = pd.concat(tables, ignore_index=True)
+    series = series[series["indicator"] == "tree_cover_share"].reindex(
+        columns=list(schema.ROW_COLUMNS)
+    )
+    series = series[series["unit"].isin(map(str, plan.units.index))].fillna({"n": 0, "test": ""})
+    return replace(numbers, rows=[*numbers.rows, *trend_rows(series, period)], series=series)
+
+
 def _widened(tiles: Mapping[str, Path]) -> float:
     """Share of the seen pixels that needed looks from around the period, 0-1."""
     facts = [store.read_facts(path) for path in tiles.values()]
@@ -238,13 +267,19 @@ def _require_seen(plan: Plan, numbers: Numbers) -> None:
         )
 
 
-def _receipt(products: Products, baseline: Products | None, run_id: str) -> dict[str, Any]:
+def _receipt(
+    products: Products,
+    baseline: Products | None,
+    earlier: Sequence[Publication],
+    run_id: str,
+) -> dict[str, Any]:
     """Say what the publication was made from, for whoever must make it again."""
     plan, names = products.plan, ("numba", "numpy", "rasterio", "scikit-learn", "xarray")
     return {
         "run_id": run_id,
         "period": str(plan.period),
         "baseline": None if baseline is None else str(baseline.plan.period),
+        "earlier": {str(one.period): one.run_id for one in earlier},
         "unit": plan.unit,
         "units": sorted(map(str, plan.units.index)),
         "scenes": len(plan.inventory.kept),

@@ -5,9 +5,14 @@ import pymannkendall
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
 
+from jinhua_rs import schema
 from jinhua_rs.errors import ConfigError, ContractError
-from jinhua_rs.estimation.trend import MIN_YEARS, trends
+from jinhua_rs.estimation.claims import Claim
+from jinhua_rs.estimation.trend import trend_rows, trends
+from jinhua_rs.estimation.verdicts import MIN_YEARS
+from jinhua_rs.period import Period
 
 YEARS = range(2015, 2025)
 
@@ -144,3 +149,62 @@ def test_false_discovery_is_held_over_all_pixels_together():
     assert called[:400].mean() > 0.9
     assert called[400:].sum() / called.sum() < 0.05
     assert (found.p[400:] < 0.05).mean() > 0.02
+
+
+def share(year, value, unit="330700", **other):
+    """An indicator row of the coverage of one year."""
+    known = {"status": "ok", "n_clear_share": 0.97, "n": 2000, "test": "wilson", "p": np.nan}
+    return {
+        "period": str(year), "unit": unit, "indicator": "tree_cover_share", "value": value,
+        "low": value - 1, "high": value + 1, "measure": "%", "source": "sample", **known, **other,
+    }  # fmt: skip
+
+
+def test_the_trend_of_a_unit_is_a_row_in_points_a_year():
+    series = schema.rows([share(year, 60 + 0.5 * (year - 2016)) for year in range(2016, 2025)])
+
+    (row,) = trend_rows(series, Period(2024))
+
+    schema.rows([row])
+    assert (row["value"], row["n"], row["status"]) == (0.5, 9, "ok")
+    assert row["low"] == row["high"] == 0.5
+    assert row["p"] < 0.05
+    claim = Claim.of_row(row, baseline=Period(2016))
+    assert claim.arrow == "↑"
+    assert "自2016年起" in claim.sentence("zh")
+    assert "↑ 增加 0.50 个百分点/年" in claim.sentence("zh")
+
+
+def test_seven_years_say_why_there_is_no_trend():
+    series = schema.rows([share(year, 60.0 + year / 1e3) for year in range(2018, 2025)])
+
+    (row,) = trend_rows(series, Period(2024))
+
+    assert row["status"] == "insufficient" and np.isnan(row["value"]) and row["n"] == 7
+    sentence = Claim.of_row(row, baseline=Period(2018)).sentence("zh")
+    assert "同季可用数据仅 7 年，至少需要 8 年，不作趋势判断" in sentence
+
+
+def test_years_without_an_estimate_do_not_count():
+    rows = [share(year, 60.0) for year in range(2016, 2025)]
+    rows += [share(year, 50.0 + year % 3, "330702") for year in range(2016, 2025)]
+    for row in rows[10:12]:
+        row |= {"low": np.nan, "high": np.nan, "status": "no_interval"}
+
+    city, county = trend_rows(schema.rows(rows), Period(2024))
+
+    assert (city["n"], city["status"], city["value"]) == (9, "ok", 0.0)
+    assert (county["n"], county["status"]) == (7, "insufficient")
+
+
+def test_p_is_adjusted_over_the_units():
+    rng = np.random.default_rng(5)
+    values = {unit: rng.normal(60, 1, 9) for unit in ("a", "b", "c")}
+    table = schema.rows(
+        [share(2016 + at, v, unit) for unit, own in values.items() for at, v in enumerate(own)]
+    )
+
+    found = trend_rows(table, Period(2024))
+
+    alone = [pymannkendall.pre_whitening_modification_test(own).p for own in values.values()]
+    assert [row["p"] for row in found] == pytest.approx(false_discovery_control(alone))

@@ -279,3 +279,25 @@ def test_half_rounds_away_from_zero_and_nothing_is_a_dash():
         "—",
     ]
     assert figures.shown(-0.001) == "0.00"
+
+
+def course(name, values, status="ok"):
+    years = {2016 + at: Estimate(v, v - 1, v + 1, status, 0.9) for at, v in enumerate(values)}
+    return figures.Course(Words(name, name), years, Words("未检出显著变化", "none"))
+
+
+def test_the_chart_over_the_years_is_the_same_each_time_and_shows_a_gap():
+    whole, gap = course("某市", [60.0, 61.0, 62.0]), course("东一县", [60.0, 61.0, 62.0])
+    del gap.years[2017]
+
+    first, again, other = (
+        figures.course_chart([one], caption(), target=61.0) for one in (whole, whole, gap)
+    )
+
+    assert first == again != other
+    assert Image.open(io.BytesIO(first)).width == 1600
+
+
+def test_years_without_any_value_are_no_chart():
+    with pytest.raises(NoDataError, match="no year"):
+        figures.course_chart([course("某市", [NAN], Status.INSUFFICIENT)], caption())

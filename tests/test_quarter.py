@@ -74,6 +74,22 @@ def test_the_planted_truth_comes_out(published):
     assert (rows["n_clear_share"] > 0.99).all()
 
 
+def test_the_report_holds_its_claims_and_the_years_published_before(published):
+    folder = published_of(published)
+
+    data = json.loads((folder / "report" / "report.json").read_text("utf-8"))
+
+    series = [(row["period"], row["unit"]) for row in data["series"]]
+    assert series == [(p, u) for p in ("2019Q4", "2024Q4") for u in ("990000", "990001", "990002")]
+    said = {(one["unit"], one["what"]): one for one in data["claims"]}
+    assert said["990000", "tree_cover_change"]["arrow"] == "↓"
+    assert said["990000", "tree_cover_share"]["verdict"] is None
+    assert said["990000", "tree_cover_share"]["n"] > 0
+    assert "仅 2 年，至少需要 8 年" in said["990000", "tree_cover_trend"]["sentence"]["zh"]
+    receipt = json.loads((folder / "run.json").read_text("utf-8"))
+    assert list(receipt["earlier"]) == ["2019Q4"]
+
+
 def test_every_product_is_there_labelled_and_whole(published, jinhua):
     folder = published_of(published)
     for name in ("forest", "canopy", "ndvi", "landcover", "n_clear", "change"):

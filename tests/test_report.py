@@ -19,7 +19,9 @@ from shapely.geometry import box
 
 from jinhua_rs import report
 from jinhua_rs.errors import ConfigError, ContractError, IntegrityError
+from jinhua_rs.estimation.trend import trend_rows
 from jinhua_rs.figures import Words
+from jinhua_rs.period import Period
 from jinhua_rs.report import (
     Fact,
     Gate,
@@ -46,6 +48,7 @@ def row(unit, indicator, value, low=NAN, high=NAN, *, status="ok", clear=0.974):
         "tree_cover_share": "%",
         "tree_cover_share_mapped": "%",
         "tree_cover_change": "points",
+        "tree_cover_trend": "points/yr",
     }
     return dict(  # noqa: C408 - reads as the columns do
         period="2024", unit=unit, indicator=indicator, value=value, low=low, high=high,
@@ -348,11 +351,45 @@ def test_only_the_claims_make_sentences_of_numbers():
     borrowed = {
         path.name: names
         for path in outlets
-        for line in re.findall(r"estimation\.claims import (.+)", path.read_text("utf-8"))
+        for line in re.findall(r"estimation\.verdicts import (.+)", path.read_text("utf-8"))
         if (names := makers & {name.strip() for name in line.split(",")})
     }
 
     assert borrowed == {}
+
+
+def years_of(unit, first=2016, last=2024, step=0.4):
+    """Coverage rows of one unit over the years, with intervals."""
+    return [
+        row(unit, "tree_cover_share", v := 60 + step * (year - first), v - 1, v + 1)
+        | {"period": str(year)}
+        for year in range(first, last + 1)
+    ]
+
+
+def test_a_trend_over_nine_years_is_told_with_slope_interval_and_p():
+    series = rows(years_of(CITY) + years_of(WEST, step=0.0))
+    now = rows([*numbers(), *trend_rows(series, Period(2024))])
+
+    page = html.render(
+        make(rows=report.records(now), series=report.records(series)), {"course.zh": b"PNG"}
+    )
+
+    text, table = read(page)
+    assert "自2016年起" in text and "↑ 增加 0.40 个百分点/年" in text
+    cells = [cells for cells in table if len(cells) == 6 and cells[0] in ("金华市", "兰溪市")]
+    assert cells[0][1:4] == ["9", "+0.40", "+0.40 ~ +0.40"]
+    assert cells[1][5] == "未检出显著变化"
+
+
+def test_with_fewer_years_the_report_says_why_there_is_no_trend():
+    series = rows(years_of(CITY, first=2022))
+    now = rows([*numbers(), *trend_rows(series, Period(2024))])
+
+    page = html.render(make(rows=report.records(now), series=report.records(series)), {})
+
+    assert "同季可用数据仅 3 年，至少需要 8 年，不作趋势判断" in read(page)[0]
+    assert "Mann" not in read(page)[0]
 
 
 def test_the_doubtful_target_carries_its_warning_in_every_outlet(tmp_path):

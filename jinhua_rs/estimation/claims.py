@@ -1,5 +1,5 @@
 """
-What may be said about an estimate: a claim, its sentence, its arrow, its verdict.
+A claim: one thing that may be said, with all it rests on, its sentence, arrow and verdict.
 
 Rules, kept by :class:`Claim`:
 
@@ -12,23 +12,25 @@ Rules, kept by :class:`Claim`:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from math import isnan, nan
 from typing import Any, Self
 
-import numpy as np
-import numpy.typing as npt
-
 from jinhua_rs.errors import ConfigError, ContractError
 from jinhua_rs.estimation.printed import percent, shown
+from jinhua_rs.estimation.verdicts import (
+    LEVEL,
+    MIN_YEARS,
+    Verdict,
+    arrow,
+    change_sentence,
+    leaves_0_out,
+    verdict,
+)
 from jinhua_rs.period import Period
 from jinhua_rs.schema import INDICATORS, Status
 from jinhua_rs.units import ten_thousand_mu
 
-__all__ = ["LEVEL", "Claim", "Verdict", "arrow", "change_sentence", "leaves_0_out", "verdict"]
-
-LEVEL = 0.05
-"""Rate of error up to which something is claimed."""
+__all__ = ["Claim"]
 
 _STATES = (Status.OK, Status.NO_INTERVAL, Status.INSUFFICIENT)
 _MEASURES = {
@@ -39,107 +41,6 @@ _MEASURES = {
     "1": (("", 1.0), ("", 1.0)),
 }
 """What is printed after a number and what it is multiplied by, in Chinese and in English."""
-
-
-class Verdict(StrEnum):
-    """Where a 95 % interval stands against a target; the value is the Chinese word."""
-
-    MET = "达到"
-    NOT_MET = "未达到"
-    UNDECIDED = "不能判定"
-
-    def text(self, language: str) -> str:
-        """Return the verdict in ``language`` (``"zh"`` or ``"en"``)."""
-        return self.value if language == "zh" else _ENGLISH[self]
-
-
-_ENGLISH = {
-    Verdict.MET: "met",
-    Verdict.NOT_MET: "not met",
-    Verdict.UNDECIDED: "cannot be decided",
-}
-
-
-def verdict(low: float, high: float, target: float) -> Verdict:
-    """
-    Judge an interval against a target that is to be reached or exceeded.
-
-    Parameters
-    ----------
-    low, high : float, in the unit of ``target``
-        95 % interval. With a NaN (no interval) nothing can be decided.
-    target : float
-        The figure of the plan.
-
-    Examples
-    --------
-    >>> verdict(61.0, 63.2, 61.0), verdict(59.0, 60.9, 61.0), verdict(60.1, 62.5, 61.0)
-    (<Verdict.MET: '达到'>, <Verdict.NOT_MET: '未达到'>, <Verdict.UNDECIDED: '不能判定'>)
-    """
-    if isnan(low) or isnan(high) or low < target <= high:
-        return Verdict.UNDECIDED
-    return Verdict.MET if low >= target else Verdict.NOT_MET
-
-
-def leaves_0_out(low: npt.ArrayLike, high: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Tell where intervals lie wholly on one side of 0: the rule by which a change is claimed."""
-    return np.asarray((np.asarray(low) > 0) | (np.asarray(high) < 0))
-
-
-def arrow(low: float, high: float) -> str:
-    """
-    ``"↑"`` or ``"↓"`` where a 95 % interval of a change lies wholly above or below 0, else ``""``.
-
-    >>> arrow(0.2, 1.4), arrow(-0.3, 1.4), arrow(float("nan"), float("nan"))
-    ('↑', '', '')
-    """
-    return ("↑" if low > 0 else "↓") if leaves_0_out(low, high) else ""
-
-
-def change_sentence(
-    value: float, low: float, high: float, *, language: str, measure: str, clear: bool = True
-) -> str:
-    """
-    Say in words what a change amounts to, and only as much as its interval allows.
-
-    Parameters
-    ----------
-    value, low, high : float, in ``measure``
-        Change and its 95 % interval. NaN value: data insufficient; NaN interval: a change that
-        was mapped but not estimated, so that nothing is said about it.
-    language : str
-        ``"zh"`` or ``"en"``.
-    measure : str
-        Unit of measure as printed after the number, in ``language``, e.g. ``" points"``.
-    clear : bool
-        False where a test beside the interval did not find the change.
-
-    Examples
-    --------
-    >>> change_sentence(1.2, 0.4, 2.0, language="en", measure=" points")
-    '↑ increase of 1.20 points (95 % interval 0.40 to 2.00)'
-    >>> change_sentence(0.3, -0.5, 1.1, language="zh", measure=" 个百分点")
-    '未检出显著变化（0.30 个百分点，95% 置信区间 −0.50 ~ 1.10）'
-    """
-    chinese = language == "zh"
-    if isnan(value):
-        return "数据不足" if chinese else "insufficient data"
-    if isnan(low) or isnan(high):
-        return "无置信区间，不作判断" if chinese else "no interval, not judged"
-    sign = arrow(low, high) if clear else ""
-    if not sign:
-        what = "未检出显著变化" if chinese else "no significant change detected"
-        amount, ends = f"{shown(value)}{measure}", (shown(low), shown(high))
-        if chinese:
-            return f"{what}（{amount}，95% 置信区间 {ends[0]} ~ {ends[1]}）"
-        return f"{what} ({amount}, 95 % interval {ends[0]} to {ends[1]})"
-    amount = f"{shown(abs(value))}{measure}"
-    near, far = (shown(end) for end in sorted((abs(low), abs(high))))
-    if chinese:
-        word = "增加" if sign == "↑" else "减少"
-        return f"{sign} {word} {amount}（95% 置信区间 {near} ~ {far}）"
-    word = "increase" if sign == "↑" else "decrease"
-    return f"{sign} {word} of {amount} (95 % interval {near} to {far})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +157,10 @@ class Claim:
         return self.what in INDICATORS and INDICATORS[self.what].measure.startswith("points")
 
     @property
+    def _is_trend(self) -> bool:
+        return INDICATORS[self.what].measure == "points/yr"
+
+    @property
     def significant(self) -> bool:
         """True for a usable change whose interval leaves 0 out, and that its test found."""
         usable = self.is_change and self.status == Status.OK and not self.p >= LEVEL
@@ -322,19 +227,31 @@ class Claim:
         info = INDICATORS[self.what]
         where = place or self.unit
         if chinese:
-            since = f"，与{self.baseline.name_zh}相比" if self.baseline else ""
+            since = f"，{self._since('zh')}" if self.baseline else ""
             lead = f"{self.period.name_zh}{since}，{where}{info.meaning_zh}"
         else:
-            since = f" against {self.baseline}" if self.baseline else ""
+            since = f" {self._since('en')}" if self.baseline else ""
             lead = f"{self.period}{since}, {where}, {info.meaning}"
         joint, stop = ("：", "。") if chinese else (": ", ".")
         return f"{lead}{joint}{self._said(language)}{stop}"
+
+    def _since(self, language: str) -> str:
+        """Say what a change is measured from, or since when a trend runs."""
+        start = self.baseline or self.period
+        if self._is_trend:
+            return f"自{start.name_zh}起" if language == "zh" else f"since {start}"
+        return f"与{start.name_zh}相比" if language == "zh" else f"against {start}"
 
     def _said(self, language: str) -> str:
         chinese = language == "zh"
         clear = percent(self.clear_share * 100, 1)
         if self.status == Status.INSUFFICIENT:
             said = f"数据不足（有效观测占比 {clear}）", f"insufficient data ({clear} seen clear)"
+            if self._is_trend and self.n < MIN_YEARS:
+                said = (
+                    f"同季可用数据仅 {self.n} 年，至少需要 {MIN_YEARS} 年，不作趋势判断",
+                    f"{self.n} years of the season, {MIN_YEARS} are needed: no trend is told",
+                )
             return said[0] if chinese else said[1]
         if self.status == Status.NO_INTERVAL:
             return (

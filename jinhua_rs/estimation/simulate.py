@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from jinhua_rs.errors import ConfigError, ContractError
-from jinhua_rs.estimation.claims import leaves_0_out
 from jinhua_rs.estimation.intervals import (
     Array,
     effective_size,
@@ -23,6 +22,7 @@ from jinhua_rs.estimation.intervals import (
     t_interval,
     wilson,
 )
+from jinhua_rs.estimation.verdicts import leaves_0_out
 
 __all__ = ["WHOLE", "simulate_changes", "simulate_coverage"]
 

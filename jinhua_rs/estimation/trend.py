@@ -10,21 +10,23 @@ Hochberg 1995: false discovery. Of the kinds of Mann-Kendall only plain pre-whit
 promise on short autocorrelated series; tests/test_estimation_trend.py has the table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.stats import false_discovery_control
 
 from jinhua_rs.errors import ConfigError, ContractError
-from jinhua_rs.estimation.claims import LEVEL, leaves_0_out
 from jinhua_rs.estimation.mann_kendall import FIELDS, mann_kendall
+from jinhua_rs.estimation.verdicts import LEVEL, MIN_YEARS, leaves_0_out
+from jinhua_rs.period import Period
+from jinhua_rs.schema import Status
 
-__all__ = ["MIN_YEARS", "Trend", "trends"]
+__all__ = ["Trend", "trend_rows", "trends"]
 
-MIN_YEARS = 8
-"""Fewer years of a season say nothing of a trend."""
 
 _QUANTILE = 1.959963984540054
 _AT_ONCE = 1 << 16  # series, so that memory does not grow with the map
@@ -75,12 +77,12 @@ def trends(values: npt.ArrayLike, years: Sequence[int]) -> Trend:
     Returns
     -------
     Trend
-        In the dims after the first. A series of fewer than :data:`MIN_YEARS` has ``n`` only.
+        In the dims after the first. A series of fewer than ``MIN_YEARS`` has ``n`` only.
 
     Raises
     ------
     ConfigError
-        If fewer than :data:`MIN_YEARS` years are given.
+        If fewer than ``MIN_YEARS`` (8) years are given.
     ContractError
         If ``years`` do not rise or do not fit ``values``.
     """
@@ -97,6 +99,72 @@ def trends(values: npt.ArrayLike, years: Sequence[int]) -> Trend:
     found[found[:, -1] < MIN_YEARS, :-1] = np.nan
     slope, low, high, p, n = found.T.reshape(len(FIELDS), *table.shape[1:])
     return Trend(slope, low, high, p, _discovered(p), n.astype(np.int64))
+
+
+def trend_rows(series: pd.DataFrame, period: Period) -> list[dict[str, object]]:
+    """
+    Rows of the trend of tree cover, for each unit: the headline beside any map of trends.
+
+    Parameters
+    ----------
+    series : DataFrame
+        Indicator rows (``schema.ROW_COLUMNS``) of ``tree_cover_share``, one for each unit and
+        period of one season, those of ``period`` among them. Only rows of status ``ok`` count.
+    period : Period
+        The last of the series.
+
+    Returns
+    -------
+    list of dict
+        Rows of ``schema.ROW_COLUMNS`` under ``period``, in points a year; ``n`` counts years,
+        ``p`` is adjusted over the units. Status ``insufficient`` with fewer than 8 years.
+    """
+    now = series[series["period"] == str(period)]
+    usable = series[series["status"] == Status.OK]
+    years = sorted({Period.parse(one).year for one in usable["period"]})
+    table = usable.assign(year=[Period.parse(one).year for one in usable["period"]]).pivot_table(
+        index="year", columns="unit", values="value", observed=True
+    )
+    table = table.reindex(columns=now["unit"])
+    counted = table.notna().sum().to_numpy()
+    found = None if len(years) < MIN_YEARS else trends(table.to_numpy(), years)
+    return [
+        _row(period, row, counted[at], _at(found, at))
+        for at, row in enumerate(now.to_dict("records"))
+    ]
+
+
+def _at(found: Trend | None, place: int) -> tuple[float, ...]:
+    """Slope, its ends and the adjusted p of one series; NaN where no trend was sought."""
+    if found is None:
+        return (np.nan,) * 4
+    return tuple(float(array[place]) for array in (found.slope, found.low, found.high, found.q))
+
+
+def _row(
+    period: Period, row: dict[Hashable, Any], years: int, found: tuple[float, ...]
+) -> dict[str, object]:
+    slope, low, high, q = found
+    status = Status.OK
+    if np.isnan(slope):
+        status = Status.INSUFFICIENT
+    elif np.isinf(low):
+        status, low, high = Status.NO_INTERVAL, np.nan, np.nan
+    return {
+        "period": str(period),
+        "unit": row["unit"],
+        "indicator": "tree_cover_trend",
+        "value": slope,
+        "low": low,
+        "high": high,
+        "measure": "points/yr",
+        "status": status,
+        "n_clear_share": row["n_clear_share"],
+        "n": int(years),
+        "test": "Sen, Mann-Kendall",
+        "p": q,
+        "source": f"published {row['indicator']} of {years} years, {MIN_YEARS} needed",
+    }
 
 
 def _require(shape: tuple[int, ...], years: Sequence[int]) -> None:

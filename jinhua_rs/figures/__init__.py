@@ -10,6 +10,7 @@ from jinhua_rs.figures.bars import Bar, interval_bars
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.chips import CHIP_PX, Look, chip
 from jinhua_rs.figures.choropleth import choropleth
+from jinhua_rs.figures.course import Course, course_chart
 from jinhua_rs.figures.estimate import MISSING, Estimate
 from jinhua_rs.figures.ladder import Rungs, ladder_bars
 from jinhua_rs.figures.mine_card import MineSheet, Picture, mine_card
@@ -35,6 +36,7 @@ __all__ = [
     "Bar",
     "Caption",
     "Category",
+    "Course",
     "Estimate",
     "Language",
     "Look",
@@ -47,6 +49,7 @@ __all__ = [
     "chip",
     "choropleth",
     "class_map",
+    "course_chart",
     "font_file",
     "index_map",
     "interval_bars",

@@ -220,6 +220,8 @@ class ReportData:
         The city first. Units may overlap, so nothing is ever summed over them.
     rows, baseline_rows, change_rows : tuple of Row
         Indicator rows of the period, of the baseline, and of the change between them.
+    series : tuple of Row
+        Coverage of every year of the season that was published, this period's included.
     scenes : SceneSummary
     gates, targets : tuple
         Conditions of publishing with their outcome; figures of the plan.
@@ -260,6 +262,7 @@ class ReportData:
     certificate: tuple[Fact, ...] = ()
     checks: tuple[SceneCheck, ...] = ()
     claims: tuple[Said, ...] = ()
+    series: tuple[Row, ...] = ()
     figures: tuple[str, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

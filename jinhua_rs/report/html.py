@@ -10,8 +10,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from jinhua_rs.errors import ContractError
-from jinhua_rs.estimation.claims import Verdict
-from jinhua_rs.figures import Words, percent, shown
+from jinhua_rs.estimation.verdicts import Verdict
+from jinhua_rs.figures import DASH, Words, percent, shown
 from jinhua_rs.report import wording
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
@@ -22,6 +22,7 @@ __all__ = ["FIGURES", "render"]
 FIGURES: dict[str, Words] = {
     "choropleth": Words("分县（市、区）林木覆盖率", "Tree cover by county"),
     "bars": Words("分县（市、区）覆盖率与95%区间", "Coverage with 95 % intervals"),
+    "course": Words("分县（市、区）历年覆盖率", "Coverage over the years by county"),
     "forest": Words("林木覆盖图", "Tree cover"),
     "landcover": Words("土地覆盖图", "Land cover"),
     "canopy": Words("林冠覆盖度图", "Canopy cover"),
@@ -31,7 +32,7 @@ FIGURES: dict[str, Words] = {
 }
 """Pictures that a report knows, by name, with their titles; ``change`` needs a baseline."""
 
-_SECTIONS = {"counties": ("choropleth", "bars"), "quality": ("n_clear",)}
+_SECTIONS = {"counties": ("choropleth", "bars"), "years": ("course",), "quality": ("n_clear",)}
 _MAPS = ("forest", "landcover", "canopy", "ndvi", "change")
 _CONTEXT = Words("像元统计（仅供参考，不作评价）", "Pixel counts (context only, not judged)")
 _EMPTY = Words("数据不足（不给出覆盖率）", "Insufficient data (no figure is given)")
@@ -76,6 +77,7 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         w=wording,
         percent=percent,
         shown=shown,
+        signed=_signed,
         css=_css_text,
         main=main,
         groups=_groups(lines(data)),
@@ -87,6 +89,9 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         told=told,
         tones=_TONES,
         counties=_chosen(shown_pictures, _SECTIONS["counties"]),
+        years=_chosen(shown_pictures, _SECTIONS["years"]),
+        trend=None if main is None else main.trend,
+        trends=[line for line in lines(data) if line.trend and line.trend.value is not None],
         maps=_chosen(shown_pictures, _MAPS),
         quality=_chosen(shown_pictures, _SECTIONS["quality"]),
     )
@@ -129,6 +134,11 @@ def _pictures(pictures: Mapping[str, bytes]) -> dict[str, Picture]:
         )
         for name, found in addresses.items()
     }
+
+
+def _signed(number: float | None) -> str:
+    """Print a number of a claim with its sign; a dash where it is not known."""
+    return DASH if number is None else shown(number, signed=True)
 
 
 def _groups(found: tuple[Line, ...]) -> list[tuple[Words | None, list[Line]]]:

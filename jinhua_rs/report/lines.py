@@ -26,7 +26,8 @@ class Line:
     estimate with interval where there is one, else the pixel count, else nothing; where data
     are insufficient for the estimate no pixel count stands in. ``area`` is of the same kind as
     ``share``. ``gain`` and ``loss`` are pixel counts. ``told`` is what is said of the coverage,
-    ``spread`` of the area, ``changed`` of the change; ``None`` where there is no row.
+    ``spread`` of the area, ``changed`` of the change,
+    ``trend`` of the course over the years; ``None`` where there is no row.
     """
 
     unit: Unit
@@ -38,6 +39,7 @@ class Line:
     told: Said | None
     spread: Said | None
     changed: Said | None
+    trend: Said | None
 
     @property
     def status(self) -> Words:
@@ -98,4 +100,5 @@ def _line(unit: Unit, now: Table, change: Table, claims: Claims) -> Line:
         ),
         spread=claims.get((unit.code, "tree_cover_area")),
         changed=claims.get((unit.code, "tree_cover_change")),
+        trend=claims.get((unit.code, "tree_cover_trend")),
     )

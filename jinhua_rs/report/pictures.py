@@ -12,19 +12,22 @@ from jinhua_rs.figures import (
     NDVI,
     Bar,
     Caption,
+    Course,
     Language,
     Words,
     change_map,
     choropleth,
     class_map,
+    course_chart,
     index_map,
     interval_bars,
 )
+from jinhua_rs.period import Period
 from jinhua_rs.report import wording
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.html import FIGURES
 from jinhua_rs.report.lines import lines
-from jinhua_rs.schema import FOREST_CLASSES, LAND_CLASSES
+from jinhua_rs.schema import FOREST_CLASSES, LAND_CLASSES, Status
 
 __all__ = ["draw"]
 
@@ -87,7 +90,23 @@ def _of_rows(data: ReportData, units: gpd.GeoDataFrame) -> dict[str, Job]:
     def map_of_shares(caption: Caption, language: Language) -> bytes:
         return choropleth(units, shares, caption, language=language)
 
-    return {"choropleth": map_of_shares, "bars": chart}
+    def course(caption: Caption, language: Language) -> bytes:
+        return course_chart(_courses(data), caption, target=goal, language=language)
+
+    jobs: dict[str, Job] = {"choropleth": map_of_shares, "bars": chart}
+    years = {row.period for row in data.series if row.status != Status.INSUFFICIENT}
+    return jobs | ({"course": course} if len(years) > 1 else {})
+
+
+def _courses(data: ReportData) -> list[Course]:
+    """Coverage by year of every unit, and in a word what is said of its trend."""
+    found = []
+    for line in lines(data):
+        own = [row for row in data.series if row.unit == line.unit.code]
+        years = {Period.parse(row.period).year: row.estimate for row in own}
+        said = Words("", "") if line.trend is None else line.trend.cell
+        found.append(Course(line.unit.name, years, said, line.whole))
+    return found
 
 
 def _of_rasters(rasters: Mapping[str, Path], units: gpd.GeoDataFrame) -> dict[str, Job]:

@@ -6,7 +6,8 @@ from typing import ClassVar, get_args
 
 from pydantic import ConfigDict
 
-from jinhua_rs.estimation.claims import Claim, Verdict
+from jinhua_rs.estimation.claims import Claim
+from jinhua_rs.estimation.verdicts import Verdict
 from jinhua_rs.figures import Language, Words
 from jinhua_rs.schema import INDICATORS
 

@@ -19,6 +19,7 @@ COVER_TARGET = "forest_cover"
 _COVERAGE = "tree_cover_share"
 _MAPPED = "tree_cover_share_mapped"
 _TOLD = (_COVERAGE, "tree_cover_area")
+_TREND = "tree_cover_trend"
 _CHANGES = ("tree_cover_change",)
 
 
@@ -57,6 +58,10 @@ def _claims(data: ReportData) -> Iterator[Claim]:
     for row in data.rows:
         if row.indicator in _TOLD or (row.indicator == _MAPPED and row.unit not in estimated):
             yield Claim.of_row(_numbers(row))
+    first = min([*(row.period for row in data.series), data.period])
+    for row in data.rows:
+        if row.indicator == _TREND:
+            yield Claim.of_row(_numbers(row), baseline=Period.parse(first))
     since = None if data.baseline is None else Period.parse(data.baseline)
     for row in data.change_rows:
         if row.indicator in _CHANGES:

@@ -79,6 +79,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         checks=() if written is None else _checks(plan, written),
         version=__version__,
         credits=_credits(plan),
+        rules=_rules(plan),
     )
     return report.told(data)
 
@@ -191,6 +192,29 @@ def _accuracy_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
             )
         )
     return tuple(facts)
+
+
+def _rules(plan: Plan) -> Words:
+    """Say what counts by the statutory definition, as it is set."""
+    rules = plan.settings.definitions
+    switches = (
+        (True, "乔木林", "tree stands"),
+        (rules.bamboo, "竹林", "bamboo"),
+        (rules.special_shrub, "林地上灌木经济林", "shrub crops on forest land"),
+        (rules.tea, "茶园", "tea gardens"),
+        (rules.oil_camellia, "其他园地上灌木经济林", "shrub crops on other gardens"),
+        (rules.orchard, "果园", "orchards"),
+        (bool(rules.roadside_stems), "四旁树折算", "trees outside stands"),
+    )
+    counted, left = ([one for one in switches if one[0] is on] for on in (True, False))
+    names = [
+        ("、".join(zh for _, zh, _ in part) or "无", ", ".join(en for *_, en in part) or "none")
+        for part in (counted, left)
+    ]
+    return Words(
+        f"本次法定口径计入：{names[0][0]}；不计：{names[1][0]}。",
+        f"By law, as set here, counted: {names[0][1]}; not counted: {names[1][1]}.",
+    )
 
 
 def _certificate(plan: Plan) -> Certificate | None:

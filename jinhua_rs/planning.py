@@ -131,8 +131,7 @@ class Plan:
     @cached_property
     def run_id(self) -> str:
         """Hash of the inputs of the period; never of the clock or of where files lie."""
-        options, model = self.settings.model_dump(mode="json"), self.settings.model
-        layers = (model.file, model.samples, self.settings.reference.file, self.settings.mask.dem)
+        options = self.settings.model_dump(mode="json")
         return fingerprint(
             {
                 "code": __version__,
@@ -142,7 +141,7 @@ class Plan:
                     for code, unit in self.units.iterrows()
                 ),
                 "scenes": [scene.facts for scene in self.scenes],
-                "layers": [self._digests[path] for path in layers],
+                "layers": [self._digests[path] for path in self._layers],
                 "area": options["area"] | {"units": None},
                 "model": options["model"] | {"file": None, "samples": None},
                 "mask": options["mask"] | {"dem": None},
@@ -152,12 +151,14 @@ class Plan:
 
     @cached_property
     def _digests(self) -> Mapping[Path | None, str]:
-        """Digest of each layer that the settings name; empty where there is none."""
-        settings = self.settings
-        layers = (
-            settings.model.file, settings.model.samples, settings.reference.file, settings.mask.dem
-        )  # fmt: skip
-        return {path: store.digest(path) if path and path.exists() else "" for path in layers}
+        """Digest of each of these layers; empty where there is none."""
+        return {path: store.digest(path) if path and path.exists() else "" for path in self._layers}
+
+    @property
+    def _layers(self) -> tuple[Path | None, ...]:
+        """Layers that change what a period says."""
+        model, set_ = self.settings.model, self.settings
+        return model.file, model.samples, set_.reference.file, set_.mask.dem, set_.layers.land_use
 
     @property
     def simulated(self) -> bool:
@@ -185,7 +186,8 @@ class Plan:
     @property
     def decisive(self) -> tuple[str, ...]:
         """Sections of the settings that change what a period says, and name no place on disk."""
-        return ("time", "composite", "certificate", "refine", "gates", "targets", "report")
+        changing = "time", "composite", "certificate", "refine", "gates", "definitions"
+        return (*changing, "targets", "report")
 
 
 def _grid(settings: Settings) -> Mapping[str, object]:

@@ -16,6 +16,7 @@ from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.estimation.trend import trend_rows
 from jinhua_rs.history import Publication, publications
+from jinhua_rs.layers import open_layer
 from jinhua_rs.planning import CERTIFICATE, PUBLISHED, Plan, fingerprint
 from jinhua_rs.points import Drawn, read_drawn, read_points
 from jinhua_rs.refine import STEP_CLASSES
@@ -185,7 +186,8 @@ def _numbers(
 ) -> Numbers:
     """Turn maps and reference sample into indicator rows."""
     plan, reference = products.plan, _reference(products.plan)
-    rows = _coverage(plan, maps, reference)
+    on = _judged(plan, reference)
+    rows = _coverage(plan, maps, reference) + _by_definition(plan, maps, on)
     widened = _widened(products.tiles["composite"])
     if baseline is None:
         return Numbers(rows, None, [], [], widened)
@@ -201,6 +203,11 @@ def _numbers(
         drawn=reference.drawn,
     )
     earlier = _coverage(baseline.plan, before, reference)
+    rules, periods = plan.settings.definitions, (baseline.plan.period, plan.period)
+    if reference.points is not None and "class" in reference.points:
+        changes += forest.statutory_change_rows(maps["change"], on, periods=periods, rules=rules)
+        city = str(headline(plan, rows)["unit"])
+        rows += forest.calibrated_rows(changes, city, baseline.plan.period, rules)
     return Numbers(rows, baseline.plan.period, earlier, changes, widened)
 
 
@@ -250,6 +257,39 @@ def _coverage(
         period=plan.period,
         min_clear_share=plan.settings.gates.min_clear_share,
         drawn=reference.drawn,
+    )
+
+
+def _judged(plan: Plan, reference: _Reference) -> forest.Judged:
+    """Gather what the definitions of forest are estimated from."""
+    path, area = plan.settings.layers.land_use, plan.settings.area
+    uses = None
+    if path is not None:
+        layer = open_layer(
+            path, "land_use", crs=area.crs, area=plan.outline, check_datum=area.check_datum
+        )
+        uses = forest.land_uses(layer)
+    return forest.Judged(
+        units=plan.units,
+        sample=reference.points,
+        drawn=reference.drawn,
+        uses=uses,
+        min_clear_share=plan.settings.gates.min_clear_share,
+    )
+
+
+def _by_definition(
+    plan: Plan, maps: Mapping[str, Path], on: forest.Judged
+) -> list[dict[str, object]]:
+    """Rows of the three definitions, where the model names classes."""
+    if "landcover" not in maps:
+        return []
+    return forest.definition_rows(
+        maps["landcover"],
+        maps["forest"],
+        on,
+        period=plan.period,
+        rules=plan.settings.definitions,
     )
 
 

@@ -49,6 +49,10 @@ def row(unit, indicator, value, low=NAN, high=NAN, *, status="ok", clear=0.974):
         "tree_cover_share_mapped": "%",
         "tree_cover_change": "points",
         "tree_cover_trend": "points/yr",
+        "statutory_share_lower": "%",
+        "statutory_share_upper": "%",
+        "statutory_share_calibrated": "%",
+        "woody_share": "%",
     }
     return dict(  # noqa: C408 - reads as the columns do
         period="2024", unit=unit, indicator=indicator, value=value, low=low, high=high,
@@ -390,6 +394,59 @@ def test_with_fewer_years_the_report_says_why_there_is_no_trend():
 
     assert "同季可用数据仅 3 年，至少需要 8 年，不作趋势判断" in read(page)[0]
     assert "Mann" not in read(page)[0]
+
+
+def by_definition(unit, lower, upper, woody, *, status="ok", known=False):
+    """Rows of the definitions of one unit, with two areas; all three with land use known."""
+    shares = {"statutory_share_lower": lower, "statutory_share_upper": upper, "woody_share": woody}
+    areas = {"bamboo_area": 60_000.0, "shrub_area": 80_000.0} | ({"tea_area": 9e3} if known else {})
+    width = NAN if status != "ok" else 1.0
+    return [
+        row(unit, name, value, value - width, value + width, status=status)
+        for name, value in (shares | areas).items()
+    ]
+
+
+def test_three_definitions_stand_side_by_side_in_every_outlet(tmp_path):
+    found = [
+        *numbers(),
+        *by_definition(CITY, 58.25, 63.5, 65.0),
+        *by_definition(WEST, 70.0, 70.0, 74.0, status="no_interval"),
+    ]
+
+    paths = report.write(
+        tmp_path / "report", make(rows=report.records(rows(found)), rules=Words("计入", "in")), {}
+    )
+
+    page = paths.html.read_text("utf-8")
+    cells = [cells for cells in read(page)[1] if cells and cells[0] == "金华市"][1]
+    assert cells[1:4] == ["58.25–63.5057.25–64.50", "65.0064.00–66.00", "61.8360.91–62.74"]
+    assert cells[4:] == ["90.00", "120.00"]
+    assert "缺少土地利用图层" in read(page)[0]
+    head, city, west, *_ = sheet_rows(paths.xlsx, "口径对照")
+    told = dict(zip(head, city, strict=True))
+    assert told["法定口径上限，95%区间上限"] == pytest.approx(0.645)
+    assert dict(zip(head, west, strict=True))["状态\nstatus"] == "仅供参考"
+    claims = report.from_json(paths.json.read_text("utf-8")).claims
+    assert {c.what for c in claims} >= {"statutory_share_lower", "woody_share"}
+
+
+def test_with_land_use_no_bounds_are_spoken_of_and_a_calibrated_figure_stands_beside():
+    found = [*numbers(), *by_definition(CITY, 60.0, 60.0, 65.0, known=True)]
+    found.append(row(CITY, "statutory_share_calibrated", 62.12, 61.0, 63.2))
+
+    text, table = read(html.render(make(rows=report.records(rows(found))), {}))
+
+    assert "缺少土地利用图层" not in text
+    assert "校准值（与上表并列，不替代监测值）" in text
+    assert "62.12%（95% 置信区间 61.00% ~ 63.20%" in text
+    assert [cells for cells in table if cells and cells[0] == "金华市"][1][1].startswith("60.00")
+
+
+def test_without_classes_there_is_no_table_of_definitions(tmp_path):
+    paths = report.write(tmp_path / "report", make(), {})
+
+    assert "三种口径对照" not in paths.html.read_text("utf-8")
 
 
 def test_the_doubtful_target_carries_its_warning_in_every_outlet(tmp_path):

@@ -220,6 +220,8 @@ class ReportData:
         The city first. Units may overlap, so nothing is ever summed over them.
     rows, baseline_rows, change_rows : tuple of Row
         Indicator rows of the period, of the baseline, and of the change between them.
+    rules : Words
+        What counts by the statutory definition as it is set; empty where none was applied.
     series : tuple of Row
         Coverage of every year of the season that was published, this period's included.
     scenes : SceneSummary
@@ -263,6 +265,7 @@ class ReportData:
     checks: tuple[SceneCheck, ...] = ()
     claims: tuple[Said, ...] = ()
     series: tuple[Row, ...] = ()
+    rules: Words = Words("", "")  # noqa: RUF009 - frozen
     figures: tuple[str, ...] = ()
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT

@@ -12,6 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.figures import DASH, Estimate
 from jinhua_rs.report import wording
+from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
 
@@ -112,9 +113,10 @@ def write_workbook(path: Path, data: ReportData) -> None:
     """
     Write the workbook to ``path``; equal data give equal bytes.
 
-    Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 指标行 (all indicator
-    rows, tidy), 影像清单 (scenes by what became of them), 影像证书 (what was measured on each
-    scene, if anything was), 图表 (the chart). In the data sheets
+    Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 口径对照 (the three
+    definitions, if the model names classes), 指标行 (all indicator rows, tidy), 影像清单 (scenes
+    by what became of them), 影像证书 (what was measured on each scene, if anything was), 图表
+    (the chart). In the data sheets
     the header is row 1, no cell is merged, shares are Excel percentages, and a number that
     is not known is a dash.
     """
@@ -135,6 +137,11 @@ def write_workbook(path: Path, data: ReportData) -> None:
         counties = _sheet(book, _COUNTIES, data)
         _table(counties, formats, _COUNTY_COLUMNS, [_county(line, data) for line in county_lines])
         _decorate(counties, formats, county_lines)
+        cross = crosswalk(data)
+        if cross is not None:
+            columns = (_COUNTY_COLUMNS[0], *cross.columns)
+            named = [[_nature(data), *cells] for cells in cross.cells]
+            _table(_sheet(book, "口径对照", data), formats, columns, named)
         _table(_sheet(book, "指标行", data), formats, _ROW_COLUMNS, _tidy(data))
         _scenes(_sheet(book, "影像清单", data), formats, data)
         if data.checks:

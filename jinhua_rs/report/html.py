@@ -13,6 +13,7 @@ from jinhua_rs.errors import ContractError
 from jinhua_rs.estimation.verdicts import Verdict
 from jinhua_rs.figures import DASH, Words, percent, shown
 from jinhua_rs.report import wording
+from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
 from jinhua_rs.report.saying import COVER_TARGET
@@ -92,6 +93,7 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         years=_chosen(shown_pictures, _SECTIONS["years"]),
         trend=None if main is None else main.trend,
         trends=[line for line in lines(data) if line.trend and line.trend.value is not None],
+        cross=crosswalk(data),
         maps=_chosen(shown_pictures, _MAPS),
         quality=_chosen(shown_pictures, _SECTIONS["quality"]),
     )

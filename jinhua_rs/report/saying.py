@@ -18,9 +18,16 @@ COVER_TARGET = "forest_cover"
 
 _COVERAGE = "tree_cover_share"
 _MAPPED = "tree_cover_share_mapped"
-_TOLD = (_COVERAGE, "tree_cover_area")
+_TOLD = (
+    _COVERAGE,
+    "tree_cover_area",
+    "statutory_share_lower",
+    "statutory_share_upper",
+    "statutory_share_calibrated",
+    "woody_share",
+)
 _TREND = "tree_cover_trend"
-_CHANGES = ("tree_cover_change",)
+_CHANGES = ("tree_cover_change", "statutory_change")
 
 
 def told(data: ReportData) -> ReportData:

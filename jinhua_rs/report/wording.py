@@ -14,6 +14,8 @@ from jinhua_rs.units import mu, ten_thousand_mu
 __all__ = [
     "COVERAGE",
     "NOT_STATUTORY",
+    "bounds",
+    "bounds_interval",
     "change_cell",
     "change_said",
     "coverage_said",
@@ -79,6 +81,19 @@ def seen(estimate: Estimate) -> str:
 def wan_mu_of(hectares: float) -> float:
     """Hectares to 万亩; NaN stays NaN."""
     return ten_thousand_mu(hectares * _M2_PER_HA)
+
+
+def bounds(lower: Estimate, upper: Estimate) -> str:
+    """Print a share between two bounds, ``45.00–65.00``, or once where they meet."""
+    ends = shown(lower.value), shown(upper.value)
+    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
+def bounds_interval(lower: Estimate, upper: Estimate) -> str:
+    """Print from the lower end of the lower bound to the upper end of the upper one."""
+    if math.isnan(lower.low) or math.isnan(upper.high):
+        return DASH
+    return f"{shown(lower.low)}–{shown(upper.high)}"
 
 
 def mu_of(hectares: float) -> float:

@@ -1,5 +1,6 @@
 """What a run is told: one TOML file, then environment, then command line; nothing unknown."""
 
+from jinhua_rs.settings.definitions import Definitions
 from jinhua_rs.settings.loading import ENV_PREFIX, Sourced, load_settings
 from jinhua_rs.settings.sections import (
     Area,
@@ -32,6 +33,7 @@ __all__ = [
     "Certificate",
     "Cluster",
     "Composite",
+    "Definitions",
     "Gates",
     "Interpretation",
     "Layers",

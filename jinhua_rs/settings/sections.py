@@ -7,6 +7,7 @@ from pydantic import Field
 
 from jinhua_rs.grid import Grid
 from jinhua_rs.scene import BAND_NAMES
+from jinhua_rs.settings.definitions import Definitions
 from jinhua_rs.settings.patches import Patches
 from jinhua_rs.settings.plan import TARGETS, THEMES, Section, Target, Theme
 
@@ -211,6 +212,8 @@ class Layers(Section):
     """Felling permits."""
     mines: Path | None = None
     """Mines and quarries."""
+    land_use: Path | None = None
+    """Land use with codes of the third land survey (三调) in ``DLBM``; forest and garden land."""
 
 
 class Interpretation(Section):
@@ -299,6 +302,7 @@ class Settings(Section):
     layers: Layers = Layers()
     patches: Patches = Patches()
     gates: Gates = Gates()
+    definitions: Definitions = Definitions()
     targets: dict[str, Target] = TARGETS
     themes: dict[str, Theme] = THEMES
     run: Run = Run()

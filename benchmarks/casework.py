@@ -123,11 +123,13 @@ def _settings(
         "area.units": units, "area.level_field": "level", "area.check_datum": False,
         "area.tile_size": 256, "stac.profile": "local",
         "stac.url": str(folder / window.name / "scenes"),
-        "stac.allowed_roots": [str(folder)], "mask.dem": folder / window.name / "scenes" / "dem.tif",
+        "stac.allowed_roots": [str(folder)],
+        "mask.dem": folder / window.name / "scenes" / "dem.tif",
         "model.file": model, "certificate.check": False, "run.workers": 1,
         "output.root": folder / window.name / "outputs", "report.simulated": True,
         "report.languages": ["zh"], "layers.parcels": supplied / "parcels.gpkg",
-        "layers.mines": supplied / "mines.gpkg", "layers.basic_farmland": supplied / "farmland.gpkg",
+        "layers.mines": supplied / "mines.gpkg",
+        "layers.basic_farmland": supplied / "farmland.gpkg",
     }  # fmt: skip
     plain = load_settings(None, environment={}, overrides=given).settings
     compared = load_settings(
@@ -245,8 +247,8 @@ def page(parcels: pd.DataFrame, mines: pd.DataFrame, command: str) -> str:
     lines = [
         f"Written by `{command}`. **Simulated data (模拟数据).**",
         "",
-        f"{len(mines)} mines, {len(parcels)} reported parcels (of {len(parcels) - len(judged)} the ",
-        "ledger says that they are too small or were not seen), ",
+        f"{len(mines)} mines, {len(parcels)} reported parcels (of ",
+        f"{len(parcels) - len(judged)} the ledger says that they are too small or were not seen), ",
         f"{len(YEARS)} fourth quarters of at most {DATES} passes each.",
         "",
         "| target | measured | |",

@@ -1,6 +1,6 @@
 """Parcels, mines and plan layers of a published period: measured, compared, written as books."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -8,23 +8,29 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs import afforestation, greenspace, masks, mines
-from jinhua_rs.dossier import Brief, write_mines, write_planting, write_themes
+from jinhua_rs.dossier import Brief, write_mines, write_planting, write_themes, write_unlisted
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.figures import Picture
 from jinhua_rs.history import Publication, series
 from jinhua_rs.layers import Layer, open_layer
+from jinhua_rs.patches import Patch, Register
+from jinhua_rs.schema import TREE_CLASSES, Land
 from jinhua_rs.settings import Settings, Target
-from jinhua_rs.units import M2_PER_MU, ten_thousand_mu
+from jinhua_rs.units import M2_PER_MU, mu, ten_thousand_mu
 
 __all__ = ["Case", "plan_layers", "work_up"]
 
 _AROUND_M = 250.0
+_WOODED = (*TREE_CLASSES, Land.SHRUB)
+_LISTED = 0.1
+"""Share of a patch on listed ground from which it is no news."""
 _PICTURES = 3
 
 
@@ -103,18 +109,22 @@ def plan_layers(
     return found
 
 
-def work_up(case: Case, folder: Path, told: Callable[[int], None]) -> dict[str, object]:
+def work_up(
+    case: Case, register: Register, folder: Path, told: Callable[[int], None]
+) -> dict[str, object]:
     """
     Write the books of a period into a folder that is being made.
 
     Parameters
     ----------
     case : Case
+    register : Register
+        All patches known at the end of the period.
     folder : Path
         Is made; gets ``afforestation.*`` where parcels were supplied, ``mines.*`` and ``cards/``
-        where mines were, and ``themes.*``.
+        where mines were, ``themes.*``, and ``unlisted*`` of what no layer lists.
     told : callable
-        Told after each book how many of three are done.
+        Told after each book how many of four are done.
 
     Returns
     -------
@@ -132,6 +142,8 @@ def work_up(case: Case, folder: Path, told: Callable[[int], None]) -> dict[str, 
             except NoDataError as error:  # the other books do not wait for these maps
                 facts[name] = {"not made": str(error), "未生成": error.zh}
         told(done)
+    facts["unlisted"] = _unlisted(case, register, folder)
+    told(len(books) + 1)
     return facts
 
 
@@ -243,3 +255,50 @@ def _themes(case: Case, folder: Path) -> dict[str, int]:
     titles = {name: theme.title for name, theme in case.settings.themes.items()}
     write_themes(folder, case.brief, rows, titles)
     return {str(status): int(count) for status, count in rows["status"].value_counts().items()}
+
+
+def _unlisted(case: Case, register: Register, folder: Path) -> dict[str, int]:
+    """List new bare ground in forest that is no known mine, and trees outside all parcels."""
+    large = [p for p in register.patches if p.stands and p.facts.area_m2 >= M2_PER_MU]
+    listed = case.layers.get("mines")
+    known = shapely.Polygon() if listed is None else listed.frame.geometry.union_all()
+    bared = [
+        p
+        for p in large
+        if p.kind == "loss"
+        and p.facts.before in _WOODED
+        and p.facts.after == Land.BARE
+        and p.outline.intersection(known).area < _LISTED * p.facts.area_m2
+    ]
+    mines_found, trees = _listed(bared), None
+    if "parcels" in case.layers:
+        trees = _listed(
+            [
+                p
+                for p in large
+                if p.kind == "gain" and _shared(p, "parcels") < _LISTED * p.facts.area_m2
+            ]
+        )
+    write_unlisted(folder, case.brief, mines_found, trees)
+    return {"mines": len(mines_found), "trees": 0 if trees is None else len(trees)}
+
+
+def _shared(patch: Patch, role: str) -> float:
+    return patch.facts.overlaps.get(role) or 0.0
+
+
+def _listed(found: Sequence[Patch]) -> pd.DataFrame:
+    rows = [
+        (
+            p.id, p.facts.county_name, round(mu(p.facts.area_m2), 2), p.facts.first_day,
+            p.facts.last_day, p.facts.confidence, *_inside(p),
+        )
+        for p in found
+    ]  # fmt: skip
+    names = ["patch", "county_name", "area_mu", "first_day", "last_day", "confidence", "x", "y"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def _inside(patch: Patch) -> tuple[float, float]:
+    point = patch.outline.representative_point()
+    return round(point.x), round(point.y)

@@ -75,7 +75,9 @@ def run(place: Place, *, progress: Progress) -> Followed:
                 part.mkdir()
                 patches.write_register(part, register)
                 stage = f"{place.period} books"
-                facts = casework.work_up(case, part / BOOKS, lambda done: progress(stage, done, 3))
+                facts = casework.work_up(
+                    case, register, part / BOOKS, lambda done: progress(stage, done, 4)
+                )
                 store.write_json(part / "run.json", receipt | {"books": facts})
                 store.write_sums(part, [path for path in part.rglob("*") if path.is_file()])
                 _keep_former(place.target)

@@ -40,6 +40,8 @@ def years_of_maps():
         land = np.full((SIDE, SIDE), int(Land.CROPLAND))
         land[45:] = int(Land.CONIFER)
         land[60:70, 60:70] = int(Land.BARE)
+        before = land.copy()
+        land[80:85, 10:15] = land[5:10, 70:75] = int(Land.BARE)
         yield (
             year,
             {
@@ -47,11 +49,22 @@ def years_of_maps():
                 "nbr": ndvi - np.float32(0.15),
                 "canopy": canopy,
                 "landcover": land.astype("uint8"),
+                "baseline/landcover": before.astype("uint8"),
                 "forest": np.where(canopy >= 0.2, Forest.FOREST, Forest.OTHER).astype("uint8"),
                 "n_clear": np.full((SIDE, SIDE), 6, "uint16"),
-                "alert": np.ones((SIDE, SIDE), "uint8"),
+                "alert": _alerts(),
             },
         )
+
+
+def _alerts():
+    """Loss in the forest in the south, in the mine, and in the fields; gain in the fields."""
+    alert = np.ones((SIDE, SIDE), "uint8")
+    alert[80:85, 10:15] = 2
+    alert[62:66, 62:66] = 2
+    alert[5:10, 70:75] = 2
+    alert[35:40, 5:10] = 3
+    return alert
 
 
 def write(path, shapes, **fields):
@@ -167,7 +180,17 @@ def test_plan_layers_are_measured_or_say_what_they_need(followed):
 
     assert rows.loc[("reserves", "南山", "area_ha"), "value"] == pytest.approx(20.25)
     assert rows.loc[("corridors", "全部", "corridor"), "status"] == "needs layer"
-    assert rows.loc[("farmland_returned", "全部", "conversion"), "status"] == "no baseline"
+    returned = rows.loc[("farmland_returned", "义乌市", "cropland_to_forest_ha")]
+    assert (returned["status"], returned["value"]) == ("mapped", 0)
+
+
+def test_what_no_layer_lists_is_told(followed):
+    mines = table(followed[2024], "unlisted-mines.csv")
+    trees = table(followed[2024], "unlisted-trees.csv")
+
+    assert mines["area_mu"].tolist() == [3.75]  # not the known mine, not the fields
+    assert mines["y"].tolist() == pytest.approx([3_219_175], abs=30)
+    assert trees["area_mu"].tolist() == [3.75]
 
 
 def test_following_up_again_changes_no_byte(world, followed):

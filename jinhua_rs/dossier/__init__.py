@@ -4,5 +4,6 @@ from jinhua_rs.dossier.brief import Brief
 from jinhua_rs.dossier.mining import write_mines
 from jinhua_rs.dossier.planting import write_planting
 from jinhua_rs.dossier.themes import write_themes
+from jinhua_rs.dossier.unlisted import write_unlisted
 
-__all__ = ["Brief", "write_mines", "write_planting", "write_themes"]
+__all__ = ["Brief", "write_mines", "write_planting", "write_themes", "write_unlisted"]

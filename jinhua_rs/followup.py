@@ -7,40 +7,25 @@ left behind and the verdicts of people are inputs; the new register goes out to
 plan layers, made from all that was published of the season.
 """
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-import geopandas as gpd
-
-from jinhua_rs import __version__, casework, patches, store
+from jinhua_rs import __version__, casework, patches, patchwork, store
 from jinhua_rs.casework import Case
 from jinhua_rs.dossier import Brief
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.following import Followed, Place, find_followed
 from jinhua_rs.history import publications
 from jinhua_rs.layers import Layer
-from jinhua_rs.patches import Book, Ground, Memory, Register
+from jinhua_rs.patches import Book
 from jinhua_rs.planning import PUBLISHED, fingerprint
-from jinhua_rs.schema import Change
 from jinhua_rs.tasks import Progress
 
 __all__ = ["BOOKS", "run"]
 
 BOOKS = "books"
 """Folder, in what is followed up, of the books of planting, mines and plan layers."""
-_ALERTS = {2: "loss", 3: "gain"}
-_CHANGES = {int(Change.LOSS): "loss", int(Change.GAIN): "gain"}
-_MAPS = {
-    "before": "baseline/landcover.tif",
-    "after": "landcover.tif",
-    "first_day": "alert_day.tif",
-    "last_day": "alert_last.tif",
-    "confidence": "alert_confidence.tif",
-    "cause": "alert_cause.tif",
-    "size": "alert_size.tif",
-    "looks": "n_looks.tif",
-}
-"""Published map of each quantity that is measured; without the map it is not known."""
 
 
 def run(place: Place, *, progress: Progress) -> Followed:
@@ -63,17 +48,18 @@ def run(place: Place, *, progress: Progress) -> Followed:
         If another run works on the period.
     """
     with store.locked(place.folder):
-        raster, codes = _flags(place)
+        flagged = _flags(place)
         layers, book = place.layers(), Book(place.verdicts)
         case = _case(place, layers)
-        receipt = _receipt(place, raster, case, book)
+        receipt = _receipt(place, flagged[0], case, book)
         if not _stands(place.target, receipt):
             store.sweep(place.folder)
             memory = place.memory(book)
-            register = _patches(place, raster, codes, layers, memory, progress)
+            register = patchwork.find(place, flagged, layers, memory, progress)
             with store.whole(place.target) as part:
                 part.mkdir()
                 patches.write_register(part, register)
+                patchwork.draw(place, register, book, part, case.brief, case.published)
                 stage = f"{place.period} books"
                 facts = casework.work_up(
                     case, register, part / BOOKS, lambda done: progress(stage, done, 4)
@@ -85,45 +71,16 @@ def run(place: Place, *, progress: Progress) -> Followed:
 
 
 def _flags(place: Place) -> tuple[Path, Mapping[int, str]]:
-    """Find the map that tells of change: alerts, or the comparison with the baseline."""
+    """Find the map that tells of change in a publication that is whole."""
     place.published  # noqa: B018 - raises unless the period is published and whole
-    folder = place.folder / PUBLISHED
-    for path, codes in ((folder / "alert.tif", _ALERTS), (folder / "change.tif", _CHANGES)):
-        if path.is_file():
-            return path, codes
-    raise NoDataError(
-        f"{place.period} has neither alerts nor a baseline that it was compared with; "
-        "set [time] baseline and run the period again",
-        zh=f"{place.period} 既无预警图也无基期对比；请设置 [time] baseline 后重新运行该时段",
-    )
-
-
-def _maps(raster: Path) -> dict[str, Path]:
-    maps = {name: raster.parent / file for name, file in _MAPS.items()}
-    return {name: path for name, path in maps.items() if path.is_file()}
-
-
-def _patches(
-    place: Place, raster: Path, codes: Mapping[int, str], layers: Mapping[str, Layer],
-    memory: Memory, progress: Progress,
-) -> Register:  # fmt: skip
-    """Outline, name and measure the changed ground of the period."""
-    stage, rules = f"{place.period} patches", place.settings.patches
-    progress(stage, 0, 3)
-    found, lattice = patches.trace(raster, codes, min_m2=rules.candidate_m2, hole_m2=rules.hole_m2)
-    progress(stage, 1, 3)
-    seen = patches.identify(
-        found,
-        memory,
-        same_share=rules.same_share,
-        min_m2=rules.candidate_m2,
-        pixel_m=lattice.pixel_m,
-    )
-    progress(stage, 2, 3)
-    outlines = gpd.GeoSeries([piece.outline for piece in seen.pieces], crs=found.crs)
-    facts = patches.measure(outlines, lattice, Ground(_maps(raster), place.counties, layers))
-    progress(stage, 3, 3)
-    return patches.register_of(seen, facts, memory, str(place.period))
+    found = patchwork.flags(place.folder / PUBLISHED)
+    if found is None:
+        raise NoDataError(
+            f"{place.period} has neither alerts nor a baseline that it was compared with; "
+            "set [time] baseline and run the period again",
+            zh=f"{place.period} 既无预警图也无基期对比；请设置 [time] baseline 后重新运行该时段",
+        )
+    return found
 
 
 def _case(place: Place, layers: Mapping[str, Layer]) -> Case:
@@ -153,7 +110,7 @@ def _case(place: Place, layers: Mapping[str, Layer]) -> Case:
 def _receipt(place: Place, raster: Path, case: Case, book: Book) -> dict[str, object]:
     """Say what the followup is made from; all but the verdicts decide whether it still stands."""
     former = place.former()
-    maps = [raster, *_maps(raster).values()]
+    maps = [raster, *patchwork.maps_of(raster.parent).values()]
     made = {
         "code": __version__,
         "label": place.label,
@@ -189,14 +146,15 @@ def _stands(target: Path, receipt: Mapping[str, object]) -> bool:
 
 
 def _key(target: Path) -> str | None:
+    if not (target / "run.json").is_file():
+        return None
     told = store.read_json(target / "run.json")
     return str(told.get("key")) if isinstance(told, dict) else None
 
 
 def _keep_former(target: Path) -> None:
-    """Move what was followed up from other inputs to ``history``, whole as it is."""
-    if (target / store.SUMS).is_file():
-        kept = target.parent / "history" / f"{target.name}-{_key(target)}"
-        kept.parent.mkdir(exist_ok=True)
-        if not kept.exists():
-            target.rename(kept)
+    """Copy what was followed up from other inputs to ``history``, where it is kept whole."""
+    kept = target.parent / "history" / f"{target.name}-{_key(target)}"
+    if (target / store.SUMS).is_file() and not kept.exists():
+        with store.whole(kept) as part:
+            shutil.copytree(target, part)

@@ -207,6 +207,15 @@ LAYERS: Mapping[str, Words] = {
             "`strata` 属性表；有此表时按设计的分层与面积估计",
         ),
     },
+    "Supplied layers (`[layers]`) 专题图层": {
+        "name, name_zh, XZQMC, 乡镇": ("of a township; the first that is there", "乡镇名称"),
+        "parcel, id, DKBH, 地块编号": ("of a reported parcel", "造林地块编号"),
+        "permit, id, XKZBH, 许可证号": ("of a felling permit", "采伐许可证号"),
+        "geometry": (
+            "polygon, any CRS that is stated; fields in UTF-8 or GBK",
+            "面，须声明坐标系；字段编码 UTF-8 或 GBK",
+        ),
+    },
     "Reporting units (`[area] units`) 统计单元": {
         "code": ("1-32 letters, digits, `_`, `-`; unique", "1–32 位字母、数字、`_`、`-`，唯一"),
         "name_zh": ("name", "名称"),

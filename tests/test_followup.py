@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import sys
 import time
@@ -71,12 +72,20 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-@pytest.fixture
-def year(world):
+@pytest.fixture(scope="module")
+def followed(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("year"))
     for period in FLAGS:
         world.publish(period)
         world.follow(period)
     return world
+
+
+@pytest.fixture
+def year(followed, tmp_path):
+    """A year that was followed up, a copy for each test."""
+    shutil.copytree(followed.folder, tmp_path, dirs_exist_ok=True)
+    return World(tmp_path)
 
 
 def test_a_year_is_followed_with_memory(year):
@@ -255,12 +264,12 @@ def test_the_command_line_shows_patches_by_county(world, jinhua):
     world.publish(Q1)
 
     code, out, _ = jinhua("followup", Q1, "--config", world.config)
-    again, told, _ = jinhua("--json", "patches", Q1, "--config", world.config)
+    again, told, _ = jinhua("--json", "patches", "show", Q1, "--config", world.config)
 
     assert (code, again) == (0, 0)
     assert "义乌市" in out and "合计" in out and "1.2" in out
     assert json.loads(told)["counties"]["330782"]["loss_mu"] == pytest.approx(1.2)
-    assert jinhua("patches", Q2, "--config", world.config)[0] == 3
+    assert jinhua("patches", "show", Q2, "--config", world.config)[0] == 3
 
 
 def test_counties_add_up_to_all_patches(year):
@@ -271,3 +280,30 @@ def test_counties_add_up_to_all_patches(year):
     assert table["loss_mu"].sum() == pytest.approx(800 * 15 / 1e4)
     assert table["gain_candidate_n"].sum() == 1
     assert table["gain_n"].sum() == 0
+
+
+def test_pictures_and_table_go_out_with_the_register(year):
+    folder = year.place(Q3).target
+    table = (folder / "patches-by-county.csv").read_text("utf-8").splitlines()
+
+    for name in ("map", "counties", "chips"):
+        assert (folder / f"patches-{name}.png").read_bytes().startswith(b"\x89PNG")
+    assert table[0].startswith("code,name,loss_n") and table[1].startswith("330782,义乌市,")
+
+
+def test_the_foremost_patches_are_shown_before_and_after(world, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "jinhua_rs.patchwork.pair_sheet", lambda chips, _: shown.extend(chips) or b""
+    )
+    ndvi = np.full((5, 12), 0.8, "float32")
+    world.publish("2023Q1", [WIDE] * 5, ndvi=ndvi)
+    world.publish(Q1, ndvi=np.where(drawn("\n".join(FLAGS[Q1])) == 2, 0.2, 0.8).astype("float32"))
+
+    world.follow(Q1)
+
+    loss, gain = shown
+    assert (loss.when, loss.loss, gain.loss) == (("2023Q1", Q1), True, False)
+    assert np.nanmin(loss.before) == pytest.approx(0.8)
+    assert np.nanmin(loss.after) == pytest.approx(0.2)
+    assert np.isnan(loss.after).any()  # beyond the map

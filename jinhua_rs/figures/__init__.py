@@ -14,6 +14,8 @@ from jinhua_rs.figures.course import Course, course_chart
 from jinhua_rs.figures.estimate import MISSING, Estimate
 from jinhua_rs.figures.ladder import Rungs, ladder_bars
 from jinhua_rs.figures.mine_card import MineSheet, Picture, mine_card
+from jinhua_rs.figures.pairs import PatchPair, pair_sheet
+from jinhua_rs.figures.patch_bars import CountyPatches, patch_bars
 from jinhua_rs.figures.places import Category, place_map
 from jinhua_rs.figures.rasters import (
     CANOPY,
@@ -36,11 +38,13 @@ __all__ = [
     "Bar",
     "Caption",
     "Category",
+    "CountyPatches",
     "Course",
     "Estimate",
     "Language",
     "Look",
     "MineSheet",
+    "PatchPair",
     "Picture",
     "Ramp",
     "Rungs",
@@ -55,6 +59,8 @@ __all__ = [
     "interval_bars",
     "ladder_bars",
     "mine_card",
+    "pair_sheet",
+    "patch_bars",
     "percent",
     "place_map",
     "shown",

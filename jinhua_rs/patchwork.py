@@ -1,0 +1,212 @@
+"""The patches of a published period worked up: outlined, named, measured, and drawn for people."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+
+from jinhua_rs import patches, store
+from jinhua_rs.dossier import Brief
+from jinhua_rs.figures import (
+    CountyPatches,
+    PatchPair,
+    Words,
+    pair_sheet,
+    patch_bars,
+    place_map,
+)
+from jinhua_rs.following import Place
+from jinhua_rs.history import Publication
+from jinhua_rs.layers import Layer
+from jinhua_rs.patches import KINDS, TIERS, Book, Ground, Memory, Patch, Register, Worth
+from jinhua_rs.schema import LAND_CLASSES, Change
+from jinhua_rs.tasks import Progress
+from jinhua_rs.units import mu
+
+__all__ = ["draw", "find", "flags", "maps_of"]
+
+_ALERTS = {2: "loss", 3: "gain"}
+_CHANGES = {int(Change.LOSS): "loss", int(Change.GAIN): "gain"}
+_MAPS = {
+    "before": "baseline/landcover.tif",
+    "after": "landcover.tif",
+    "first_day": "alert_day.tif",
+    "last_day": "alert_last.tif",
+    "confidence": "alert_confidence.tif",
+    "cause": "alert_cause.tif",
+    "size": "alert_size.tif",
+    "looks": "n_looks.tif",
+}
+"""Published map of each quantity that is measured; without the map it is not known."""
+_COLOURS = {
+    ("loss", "reportable"): "#e5706a", ("gain", "reportable"): "#79a3e8",
+    ("loss", "priority"): "#a3140f", ("gain", "priority"): "#163f8f",
+}  # fmt: skip
+"""The later lie on top of the earlier."""
+_CHIPS, _AROUND = 6, 1.2
+_LEAST_M = 150.0
+"""Ground around a patch that a chip shows at least, metres on each side."""
+_LAND = {info.code: info.name_zh for info in LAND_CLASSES}
+
+
+def flags(folder: Path) -> tuple[Path, Mapping[int, str]] | None:
+    """Find the map of a publication that tells of change: alerts, or else the baseline compared."""
+    for path, codes in ((folder / "alert.tif", _ALERTS), (folder / "change.tif", _CHANGES)):
+        if path.is_file():
+            return path, codes
+    return None
+
+
+def maps_of(folder: Path) -> dict[str, Path]:
+    """Return the maps of a publication by which patches are measured, by quantity."""
+    maps = {name: folder / file for name, file in _MAPS.items()}
+    return {name: path for name, path in maps.items() if path.is_file()}
+
+
+def find(
+    place: Place,
+    flagged: tuple[Path, Mapping[int, str]],
+    layers: Mapping[str, Layer],
+    memory: Memory,
+    progress: Progress,
+) -> Register:
+    """Outline, name and measure the changed ground of a period, and write it into its register."""
+    stage, rules, (raster, codes) = f"{place.period} patches", place.settings.patches, flagged
+    progress(stage, 0, 3)
+    found, lattice = patches.trace(raster, codes, min_m2=rules.candidate_m2, hole_m2=rules.hole_m2)
+    progress(stage, 1, 3)
+    seen = patches.identify(
+        found,
+        memory,
+        same_share=rules.same_share,
+        min_m2=rules.candidate_m2,
+        pixel_m=lattice.pixel_m,
+    )
+    progress(stage, 2, 3)
+    outlines = gpd.GeoSeries([piece.outline for piece in seen.pieces], crs=found.crs)
+    ground = Ground(maps_of(raster.parent), place.counties, layers)
+    facts = patches.measure(outlines, lattice, ground)
+    progress(stage, 3, 3)
+    return patches.register_of(seen, facts, memory, str(place.period))
+
+
+def draw(
+    place: Place,
+    register: Register,
+    book: Book,
+    folder: Path,
+    brief: Brief,
+    published: Sequence[Publication],
+) -> None:
+    """
+    Write the table by county, the map, the chart and the foremost patches before and after.
+
+    Parameters
+    ----------
+    place : Place
+    register : Register
+    book : Book
+        Verdicts so far: what was judged is not among the foremost.
+    folder : Path
+        Is being made.
+    brief : Brief
+        Words of every picture.
+    published : sequence of Publication
+        Of the season, oldest first; the last is the period itself.
+    """
+    rules = place.settings.patches
+    table = patches.by_county(register, place.counties, rules)
+    table.to_csv(folder / "patches-by-county.csv")
+    english = place.counties["name_en"].to_dict()
+    rows = [
+        CountyPatches(
+            Words(str(row["name"]), str(english[code])),
+            (int(row["loss_n"]), int(row["gain_n"])),
+            (float(row["loss_mu"]), float(row["gain_mu"])),
+        )
+        for code, row in table.iterrows()
+    ]
+    title = Words("分县图斑数量与面积", "Patches by county")
+    (folder / "patches-counties.png").write_bytes(patch_bars(rows, brief.caption(title)))
+    (folder / "patches-map.png").write_bytes(_map(place, register, brief))
+    values = patches.worth(register, book, rules)
+    seen = [p for p in register.seen_now if values[p.id].rank]
+    foremost = sorted(seen, key=lambda patch: values[patch.id].rank)[:_CHIPS]
+    if foremost:
+        pair = _pair(place, published)
+        chips = [_chip(patch, values[patch.id], pair) for patch in foremost]
+        title = Words("优先核查图斑前后对比（NDVI，褐低绿高）", "Foremost patches, NDVI")
+        (folder / "patches-chips.png").write_bytes(pair_sheet(chips, brief.caption(title)))
+
+
+def _map(place: Place, register: Register, brief: Brief) -> bytes:
+    """Draw the patches that may be reported, by kind and tier."""
+    rules = place.settings.patches
+    seen = register.seen_now
+    kinds = [(p.kind, patches.tier(p.facts.area_m2, rules)) for p in seen]
+    layer = gpd.GeoDataFrame(
+        {"category": [f"{kind} {size}" for kind, size in kinds]},
+        geometry=[p.outline for p in seen],
+        crs=place.settings.area.crs,
+    )
+    categories = {
+        f"{kind} {size}": (
+            Words(f"{KINDS[kind][0]}·{TIERS[size][0]}", f"{kind}, {size}"),
+            colour,
+        )
+        for (kind, size), colour in _COLOURS.items()
+    }
+    title = Words("图斑分布图", "Patches")
+    return place_map(layer, categories, brief.units, brief.caption(title))
+
+
+Pair = tuple[tuple[str, Path | None], tuple[str, Path | None]]
+"""Period and NDVI map before and after; None where there is no map."""
+
+
+def _pair(place: Place, published: Sequence[Publication]) -> Pair:
+    """Find NDVI before and after: of the baseline, or else of the same season before."""
+    now = published[-1].folder
+    after, before = now / "ndvi.tif", now / "baseline" / "ndvi.tif"
+    named = str(place.published.get("baseline") or "")
+    if not before.is_file() and len(published) > 1:
+        named, before = str(published[-2].period), published[-2].folder / "ndvi.tif"
+    return (
+        (named if before.is_file() else "—", before if before.is_file() else None),
+        (str(place.period), after if after.is_file() else None),
+    )
+
+
+def _chip(patch: Patch, worth: Worth, pair: Pair) -> PatchPair:
+    """Cut NDVI before and after around a patch."""
+    left, bottom, right, top = patch.outline.bounds
+    half = max(_AROUND * max(right - left, top - bottom) / 2, _LEAST_M)
+    x, y = (left + right) / 2, (bottom + top) / 2
+    extent = (x - half, x + half, y - half, y + half)
+    facts = patch.facts
+    classes = " → ".join(_LAND.get(code, "—") for code in (facts.before, facts.after))
+    told = f"{mu(facts.area_m2):.1f} 亩　{classes}　期望值 {worth.value:.1f}"
+    return PatchPair(
+        title=Words(f"{worth.rank}. {patch.id}　{facts.county_name}", f"{worth.rank}. {patch.id}"),
+        lines=Words(told, f"{mu(facts.area_m2):.1f} mu, expected value {worth.value:.1f}"),
+        outline=patch.outline,
+        before=None if pair[0][1] is None else _cut(pair[0][1], extent),
+        after=None if pair[1][1] is None else _cut(pair[1][1], extent),
+        when=(pair[0][0], pair[1][0]),
+        extent=extent,
+        loss=patch.kind == "loss",
+    )
+
+
+def _cut(path: Path, extent: tuple[float, float, float, float]) -> NDArray[np.float32]:
+    """Cut a map along an extent, NaN beyond its edges."""
+    left, right, _, top = extent
+    data = store.open_map(path)
+    step = float(data.x[1] - data.x[0])
+    n = round((right - left) / step)
+    xs = left + step * (np.arange(n) + 0.5)
+    ys = top - step * (np.arange(n) + 0.5)
+    cut = data.reindex(x=xs, y=ys, method="nearest", tolerance=step)
+    return np.asarray(cut.to_numpy(), dtype="float32")

@@ -23,7 +23,7 @@ from jinhua_rs.regions import load_units, select
 from jinhua_rs.scene import BAND_NAMES, Scene
 from jinhua_rs.settings import Area, Cluster, Composite, Mask, Run, Stac
 
-__all__ = ["COMPARED", "compared", "county", "run", "scenes_for", "tile"]
+__all__ = ["COMPARED", "WANTED", "compared", "county", "run", "scenes_for", "tile"]
 
 
 def _load_kernels() -> None:
@@ -49,6 +49,9 @@ def _load_kernels() -> None:
 COMPARED = Mask(opening_m=0.0, buffer_m=100.0)
 """Mask of the comparison: what the peers do, no more."""
 _TILE_PX = 1_024
+_INDICES = ("ndvi", "nbr", "ndmi", "ndre", "bsi", "ndwi")
+WANTED = (*BAND_NAMES, *_INDICES, "smad", "emad", "bcmad")
+"""Features of the comparison: the six indices that the peers compute, and what we have anyway."""
 
 
 def compared(method: str, engine: str = "compiled") -> Composite:
@@ -96,7 +99,7 @@ def tile(
     )
     own = np.ones(read.looks.sizes["time"], "bool")
     image = composite.compose(read.looks, own, options)
-    return image, features.stack(image, BAND_NAMES)
+    return image, features.stack(image, WANTED)
 
 
 def scenes_for(twin: Path, area: BaseGeometry, number: int) -> list[Scene]:
@@ -174,7 +177,7 @@ def county(twin: str, workers: int, *, method: str = "geomedian") -> dict[str, A
 def _made(job: pieces.CompositeJob) -> int:
     """Make and keep one tile as a run does, and its features; how many pixels were seen."""
     pieces.composite_tile(job)
-    stacked = features.stack(store.open_tile(job.path).load(), BAND_NAMES)
+    stacked = features.stack(store.open_tile(job.path).load(), WANTED)
     return int(np.isfinite(stacked.isel(feature=0).to_numpy()).sum())
 
 

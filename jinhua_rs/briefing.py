@@ -1,6 +1,6 @@
 """What the report is told about a period: units, rows, scenes, gates, targets, model, credits."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import hypot
@@ -34,7 +34,9 @@ class Numbers:
 
     ``series`` holds the coverage rows of all years of the season, this one included.
 
-    ``widened`` is the share of the seen pixels that needed looks from around the period, 0-1.
+    ``widened`` is the share of the seen pixels that needed looks from around the period, ``lost``
+    the share of them that were not named, by the companion quarter that did not show them
+    (or ``elevation``), 0-1.
     """
 
     rows: Rows
@@ -43,6 +45,7 @@ class Numbers:
     changes: Rows
     widened: float
     series: pd.DataFrame = field(default_factory=lambda: schema.rows([]))
+    lost: Mapping[str, float] = field(default_factory=dict)
 
 
 def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: datetime) -> ReportData:
@@ -73,7 +76,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
             TargetLine(key=key, **target.model_dump())
             for key, target in plan.settings.targets.items()
         ),
-        model=_model_facts(card),
+        model=(*_model_facts(card), *_lost_facts(numbers.lost)),
         accuracy=_accuracy_facts(card),
         certificate=_certificate_facts(written, numbers.widened),
         checks=() if written is None else _checks(plan, written),
@@ -155,12 +158,32 @@ def _gates(plan: Plan, rows: Rows, card: landcover.ModelCard, failed: int) -> tu
             limit=f"Q{plan.period.quarter}" if plan.period.quarter else "year",
             passed=all(plan.period.comparable(Period.parse(text)) for text in card.periods),
         ),
+        *_resolution_gate(plan, card),
     )
 
 
+def _resolution_gate(plan: Plan, card: landcover.ModelCard) -> Iterator[Gate]:
+    """Tell whether the model knows pixels of this size; models of before do not say."""
+    if card.resolution_m is not None:
+        yield Gate(
+            name=Words("模型与本期同分辨率", "Model of the same pixel size"),
+            value=f"{card.resolution_m:g} m",
+            limit=f"{plan.settings.area.resolution:g} m",
+            passed=card.resolution_m == plan.settings.area.resolution,
+        )
+
+
 def _model_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
-    periods = "、".join(card.periods), ", ".join(card.periods)
+    spans = (*card.periods, *card.companions)
+    periods = "、".join(spans), ", ".join(spans)
+    others = ", ".join(
+        f"{name} {made} → {here}" for name, (made, here) in landcover.other_versions(card).items()
+    )
+    told = (
+        Fact(Words("训练环境与当前不同", "Trained with other versions"), Words(others, others)),
+    )
     return (
+        *(told if others else ()),
         Fact(Words("模型", "Model"), Words(card.name, card.name)),
         Fact(Words("摘要", "SHA-256"), Words(card.sha256[:16], card.sha256[:16])),
         Fact(Words("训练时段", "Trained on"), Words(*periods)),
@@ -168,6 +191,16 @@ def _model_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
             Words("训练样本", "Samples"), Words(f"{card.samples.used} 个", f"{card.samples.used}")
         ),
     )
+
+
+def _lost_facts(lost: Mapping[str, float]) -> Iterator[Fact]:
+    """Tell how much was seen in the period but not named, and what did not show it."""
+    for name, share in lost.items():
+        what = Words("高程", "elevation") if name == "elevation" else Words(*[name.upper()] * 2)
+        yield Fact(
+            Words(f"本期可见而 {what.zh} 未见，未分类", f"Seen, but not in {what.en}: not named"),
+            Words(f"{share:.1%}", f"{share:.1%}"),
+        )
 
 
 def _accuracy_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:

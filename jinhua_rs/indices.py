@@ -6,7 +6,7 @@ from jinhua_rs.errors import ContractError
 from jinhua_rs.grid import require_same_grid
 from jinhua_rs.schema import described
 
-__all__ = ["bsi", "nbr", "ndmi", "ndre", "ndvi", "ndwi"]
+__all__ = ["bsi", "mtci", "nbr", "ndmi", "ndre", "ndvi", "ndwi"]
 
 
 def ndvi(red: xr.DataArray, nir: xr.DataArray) -> xr.DataArray:
@@ -61,13 +61,47 @@ def bsi(
     return _normalised_difference(swir16 + red, nir + blue, "bsi")
 
 
+def mtci(red: xr.DataArray, rededge1: xr.DataArray, rededge2: xr.DataArray) -> xr.DataArray:
+    """
+    Terrestrial chlorophyll index of B04, B05, B06, ``(rededge2 - rededge1) / (rededge1 - red)``.
+
+    Dash and Curran 2004 (MERIS), on Sentinel-2's bands. Its denominator is small over ground
+    without a red edge: it is kept above 0.005, and the index within -8..8.
+
+    Parameters
+    ----------
+    red, rededge1, rededge2 : DataArray, float, dims (..., y, x), unit 1 (reflectance)
+        On one grid, NaN where not clear.
+
+    Returns
+    -------
+    DataArray, float32, dims as ``red``, unit 1
+        NaN where a band is NaN.
+
+    Raises
+    ------
+    ContractError
+        If a band is not float.
+    GridMismatch
+        If the bands do not lie on one grid.
+    """
+    require_same_grid(red, rededge1, rededge2)
+    _require_float(red, rededge1, "mtci")
+    step = (rededge1 - red).clip(min=0.005)
+    return described(((rededge2 - rededge1) / step).clip(-8, 8), "mtci")
+
+
 def _normalised_difference(plus: xr.DataArray, minus: xr.DataArray, name: str) -> xr.DataArray:
     require_same_grid(plus, minus)
+    _require_float(plus, minus, name)
+    total = plus + minus
+    index = (plus - minus) / total.where(total > 0)
+    return described(index.clip(-1, 1), name)
+
+
+def _require_float(plus: xr.DataArray, minus: xr.DataArray, name: str) -> None:
     if plus.dtype.kind != "f" or minus.dtype.kind != "f":
         raise ContractError(
             f"{name} needs reflectance as float, got {plus.dtype} and {minus.dtype}",
             zh=f"{name} 需要浮点反射率，实为 {plus.dtype} 与 {minus.dtype}",
         )
-    total = plus + minus
-    index = (plus - minus) / total.where(total > 0)
-    return described(index.clip(-1, 1), name)

@@ -117,7 +117,7 @@ class Plan:
         settings, mask = self.settings, self.settings.mask
         how = [
             settings.composite.model_dump(mode="json"),
-            mask.model_dump(mode="json") | {"dem": self._digests[mask.dem]},
+            mask.model_dump(mode="json") | {"dem": self.layer_digests[mask.dem]},
         ]
         where = {
             "period": str(self.period),
@@ -141,7 +141,7 @@ class Plan:
                     for code, unit in self.units.iterrows()
                 ),
                 "scenes": [scene.facts for scene in self.scenes],
-                "layers": [self._digests[path] for path in self._layers],
+                "layers": [self.layer_digests[path] for path in self._layers],
                 "area": options["area"] | {"units": None},
                 "model": options["model"] | {"file": None, "samples": None},
                 "mask": options["mask"] | {"dem": None},
@@ -150,7 +150,7 @@ class Plan:
         )
 
     @cached_property
-    def _digests(self) -> Mapping[Path | None, str]:
+    def layer_digests(self) -> Mapping[Path | None, str]:
         """Digest of each of these layers; empty where there is none."""
         return {path: store.digest(path) if path and path.exists() else "" for path in self._layers}
 
@@ -174,7 +174,7 @@ class Plan:
     def told_settings(self) -> Mapping[str, object]:
         """Everything that was set and changes what a period says, layers by their digest."""
         options = self.settings.model_dump(mode="json")
-        digest = self._digests
+        digest = self.layer_digests
         settings = self.settings
         return {name: options[name] for name in self.decisive} | {
             "area": options["area"] | {"units": None},
@@ -186,8 +186,8 @@ class Plan:
     @property
     def decisive(self) -> tuple[str, ...]:
         """Sections of the settings that change what a period says, and name no place on disk."""
-        changing = "time", "composite", "certificate", "refine", "gates", "definitions"
-        return (*changing, "targets", "report")
+        changing = "time", "composite", "certificate", "features", "refine"
+        return (*changing, "gates", "definitions", "targets", "report")
 
 
 def _grid(settings: Settings) -> Mapping[str, object]:
@@ -254,7 +254,10 @@ def sibling(plan: Plan, period: Period) -> Plan:
     """Return the plan of another period over the same area, or ``plan`` itself."""
     if period == plan.period:
         return plan
-    return make_plan(period, plan.settings, county=plan.unit)
+    settings = plan.settings
+    if not period.comparable(plan.period):  # a companion quarter is a season of its own
+        settings = settings.all_year
+    return make_plan(period, settings, county=plan.unit)
 
 
 def save_vouched(plan: Plan) -> None:

@@ -188,9 +188,9 @@ def _numbers(
     plan, reference = products.plan, _reference(products.plan)
     on = _judged(plan, reference)
     rows = _coverage(plan, maps, reference) + _by_definition(plan, maps, on)
-    widened = _widened(products.tiles["composite"])
+    widened, lost = _widened(products.tiles["composite"]), _lost(products)
     if baseline is None:
-        return Numbers(rows, None, [], [], widened)
+        return Numbers(rows, None, [], [], widened, lost=lost)
     folder = maps["forest"].parent / "baseline"
     folder.mkdir()
     before = _write_maps(baseline, folder, baseline.plan.run_id, progress)
@@ -208,7 +208,7 @@ def _numbers(
         changes += forest.statutory_change_rows(maps["change"], on, periods=periods, rules=rules)
         city = str(headline(plan, rows)["unit"])
         rows += forest.calibrated_rows(changes, city, baseline.plan.period, rules)
-    return Numbers(rows, baseline.plan.period, earlier, changes, widened)
+    return Numbers(rows, baseline.plan.period, earlier, changes, widened, lost=lost)
 
 
 def _with_trend(plan: Plan, numbers: Numbers, earlier: Sequence[Publication]) -> Numbers:
@@ -229,6 +229,19 @@ def _widened(tiles: Mapping[str, Path]) -> float:
     facts = [store.read_facts(path) for path in tiles.values()]
     widened, seen = (sum(int(one[key]) for one in facts) for key in ("widened", "clear_pixels"))
     return widened / max(1, seen)
+
+
+def _lost(products: Products) -> dict[str, float]:
+    """Share of the seen pixels that were not named, by the input that did not show them, 0-1."""
+    land = [store.read_facts(path) for path in products.tiles["land"].values()]
+    seen = sum(
+        int(store.read_facts(path)["clear_pixels"]) for path in products.tiles["composite"].values()
+    )
+    pixels: dict[str, int] = {}
+    for facts in land:
+        for name, number in facts["lost"].items():
+            pixels[name] = pixels.get(name, 0) + int(number)
+    return {name: number / max(1, seen) for name, number in sorted(pixels.items())}
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,5 +339,6 @@ def _receipt(
         "tiles": _digests(products),
         "settings": plan.told_settings,
         "software": {"jinhua-rs": __version__} | {name: version(name) for name in names},
+        "unnamed_share": _lost(products),
         "label": plan.label,
     }

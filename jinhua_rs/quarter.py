@@ -1,6 +1,6 @@
 """The recipe of a period: the one place where stages meet. Read it from top to bottom."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
@@ -16,13 +16,15 @@ from jinhua_rs.crew import carry_out, ledger_of
 from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.grid import Tile
 from jinhua_rs.ledger import Entry
+from jinhua_rs.period import Period
+from jinhua_rs.pieces import Ground, choice_of
 from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
 from jinhua_rs.samples import read_samples, sift
 from jinhua_rs.tasks import Pool, Progress, Task, pool
 from jinhua_rs.vouching import header_id, told, vouch
 
-__all__ = ["quiet", "run"]
+__all__ = ["quiet", "run", "train"]
 
 Tiles = Mapping[str, Path]
 """Finished pieces of one product, by tile id."""
@@ -58,32 +60,69 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
     _require_layers(plan)
     baseline = planning.baseline_of(plan)
     training = planning.training_period(plan)
-    plans = {p: planning.sibling(plan, p) for p in {training, plan.period, baseline or training}}
     with ExitStack() as held:
-        for period in sorted(plans):
-            held.enter_context(store.locked(plans[period].folder))
-        wanted = sum(planning.cost_of(its_plan).disk_bytes for its_plan in plans.values())
-        store.require_space(plan.folder, wanted)
-        run_on, cluster = plan.settings.run, plan.settings.cluster
-        workers = held.enter_context(pool(run_on, cluster, plan.folder / "logs"))
-        ground = {}
-        for p in sorted(plans):
-            plans[p], ground[p] = see_the_ground(plans[p], workers, progress)
-        plan = plans[plan.period]
-        model = learn(plans[training], ground[training], workers, progress)
-        products = {}
-        for p in sorted({plan.period, baseline or plan.period}):
-            land = name_the_land(plans[p], ground[p], model, workers, progress)
-            refined = refine_the_land(plans[p], land, workers, progress)
-            tiles = {"composite": ground[p], "land": land, **refined}
-            products[p] = publishing.Products(plans[p], tiles, model)
-        current = products[plan.period]
+        workers, ground = _seen(plan, {training, plan.period, baseline or training}, held, progress)
+        model = learn(ground[training], workers, progress)
         if baseline is None:
+            current = _named(ground[plan.period], model, {}, workers, progress)
             return publishing.publish(current, None, now=now, progress=progress)
-        before = products[baseline]
-        change = compare(plan, before.tiles, current.tiles, workers, progress)
+        before = _named(ground[baseline], model, {}, workers, progress)
+        current = _named(ground[plan.period], model, before.tiles["land"], workers, progress)
+        change = compare(current.plan, before.tiles, current.tiles, workers, progress)
         current = replace(current, tiles={**current.tiles, "change": change})
         return publishing.publish(current, before, now=now, progress=progress)
+
+
+def _named(
+    ground: Ground, model: Path, before: Tiles, workers: Pool, progress: Progress
+) -> publishing.Products:
+    """Name the land of a period and make it consistent; ``before`` is the baseline's land."""
+    land = name_the_land(ground, model, before, workers, progress)
+    refined = refine_the_land(ground.plan, land, workers, progress)
+    return publishing.Products(
+        ground.plan, {"composite": ground.own, "land": land, **refined}, model
+    )
+
+
+def train(plan: Plan, *, progress: Progress = quiet) -> Path:
+    """
+    Train the model of a period on its samples, and publish nothing.
+
+    Returns
+    -------
+    Path
+        Folder of the model, in the period's own folder.
+
+    Raises
+    ------
+    NoDataError, PartialError, LockedError
+        As :func:`run`.
+    """
+    _require_layers(plan)
+    with ExitStack() as held:
+        workers, ground = _seen(plan, {plan.period}, held, progress)
+        return learn(ground[plan.period], workers, progress)
+
+
+def _seen(
+    plan: Plan, wanted: set[Period], held: ExitStack, progress: Progress
+) -> tuple[Pool, dict[Period, Ground]]:
+    """See the ground of the periods that are wanted and of their companion quarters."""
+    beside = {p: plan.settings.features.companions(p) for p in wanted}
+    every = wanted.union(*(quarters.values() for quarters in beside.values()))
+    plans = {p: planning.sibling(plan, p) for p in sorted(every)}
+    for its_plan in plans.values():
+        held.enter_context(store.locked(its_plan.folder))
+    needed = sum(planning.cost_of(its_plan).disk_bytes for its_plan in plans.values())
+    store.require_space(plan.folder, needed)
+    run_on, cluster = plan.settings.run, plan.settings.cluster
+    workers = held.enter_context(pool(run_on, cluster, plan.folder / "logs"))
+    seen = {p: see_the_ground(its_plan, workers, progress) for p, its_plan in plans.items()}
+    tiles = {p: its_tiles for p, (_, its_tiles) in seen.items()}
+    return workers, {
+        p: Ground(seen[p][0], tiles[p], {name: tiles[q] for name, q in beside[p].items()})
+        for p in wanted
+    }
 
 
 def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> tuple[Plan, Tiles]:
@@ -165,8 +204,9 @@ def _all_cloudy(plan: Plan) -> NoDataError:
     )
 
 
-def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
+def learn(ground: Ground, workers: Pool, progress: Progress) -> Path:
     """Return the folder of the model: the one that is set, or one trained on the samples."""
+    plan, wanted = ground.plan, features.names(choice_of(ground.plan))
     options = plan.settings.model
     if options.file is not None:
         return options.file
@@ -174,59 +214,63 @@ def learn(plan: Plan, ground: Tiles, workers: Pool, progress: Progress) -> Path:
         raise _no_model()
     samples = store.digest(options.samples)
     shared = planning.period_folder(plan.settings, plan.period) / "model"
-    if plan.unit is not None and _trained_on(shared, samples):
+    if plan.unit is not None and _trained_on(shared, samples, wanted):
         return shared  # a county is mapped by the model of the city, so that both agree on it
     folder = plan.folder / "model"
-    inputs = [store.read_facts(path)["sha256"] for path in ground.values()]
-    choices = options.model_dump(exclude={"samples", "file"})
-    key = fingerprint([__version__, plan.label, inputs, samples, choices])
+    sources = {tile: ground.sources(tile, wanted) for tile in ground.own}
+    inputs = [ground.facts(one) for one in sources.values()]
+    choices = options.model_dump(exclude={"samples", "file", "hysteresis"})
+    key = fingerprint([__version__, plan.label, inputs, samples, choices, wanted])
     if store.is_sealed(folder, key):
         return folder
-    bands = plan.settings.composite.bands
     points = _samples(options.samples, plan)
     tasks = [
-        Task(
-            tile.id, pieces.features_at, (ground[tile.id], bands, points[points["tile"] == tile.id])
-        )
-        for tile in plan.tiles
+        Task(tile, pieces.features_at, (sources[tile], wanted, points[points["tile"] == tile]))
+        for tile in sources
     ]
     tables = carry_out(plan, "samples", tasks, workers, progress)
-    trained = landcover.train(
-        pd.concat(tables, ignore_index=True),
-        features.names(bands),
-        landcover.TrainOptions(
-            seed=options.seed,
-            trees=options.trees,
-            block_m=options.block_m,
-            note=options.samples.name,
-            periods=(str(plan.period),),
-            simulated=plan.simulated,
-        ),
+    how = landcover.TrainOptions(
+        name=options.name,
+        seed=options.seed,
+        trees=options.trees,
+        block_m=options.block_m,
+        tune=options.tune,
+        note=options.samples.name,
+        periods=(str(plan.period),),
+        companions=tuple(map(str, plan.settings.features.companions(plan.period).values())),
+        resolution_m=plan.settings.area.resolution,
+        units=features.units(wanted),
+        simulated=plan.simulated,
     )
-    trained.save(folder)
+    landcover.train(pd.concat(tables, ignore_index=True), wanted, how).save(folder)
     store.seal(folder, key, {"samples": samples})
     return folder
 
 
-def _trained_on(folder: Path, samples: str) -> bool:
-    """Tell whether a model of these samples is there."""
+def _trained_on(folder: Path, samples: str, wanted: Sequence[str]) -> bool:
+    """Tell whether a model of these samples and these features is there."""
     if not (folder / "card.json").is_file():
         return False
-    return store.read_facts(folder).get("samples") == samples
+    known = landcover.Model.load(folder).card.feature_names
+    return store.read_facts(folder).get("samples") == samples and known == tuple(wanted)
 
 
 def name_the_land(
-    plan: Plan, ground: Tiles, model: Path, workers: Pool, progress: Progress
+    ground: Ground, model: Path, before: Tiles, workers: Pool, progress: Progress
 ) -> Tiles:
-    """Name the land cover and estimate the canopy of every tile."""
-    card = store.digest(model / "card.json")
+    """Name the land cover and estimate the canopy of every tile; ``before`` is its baseline's."""
+    plan, steady = ground.plan, ground.plan.settings.model.hysteresis
+    card, wanted = store.digest(model / "card.json"), landcover.Model.load(model).card.feature_names
     tasks = []
-    for tile, source in ground.items():
+    for tile in ground.own:
         path = plan.folder / "tiles" / "land" / f"{tile}.zarr"
-        key = fingerprint([__version__, plan.label, store.read_facts(source)["sha256"], card])
-        tasks.append(Task(tile, pieces.classify_tile, (path, key, source, model, plan.label)))
+        sources, earlier = ground.sources(tile, wanted), before.get(tile) if steady else None
+        since = [store.read_facts(earlier)["sha256"], steady] if earlier else []
+        key = fingerprint([__version__, plan.label, ground.facts(sources), card, since])
+        job = pieces.LandJob(path, key, sources, model, plan.label, earlier, steady)
+        tasks.append(Task(tile, pieces.classify_tile, (job,)))
     carry_out(plan, "land", tasks, workers, progress)
-    return {task.id: task.arguments[0] for task in tasks}
+    return {task.id: task.arguments[0].path for task in tasks}
 
 
 def compare(
@@ -245,7 +289,7 @@ def compare(
 
 
 def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
-    """Read and sift the training samples; each says the tile that it lies on."""
+    """Read and sift the training samples; each says its tile and its unit."""
     grid, datum = plan.settings.grid, plan.settings.area.check_datum
     raw = read_samples(path, grid)
     found = sift(raw, grid, plan.outline, plan.units, check_datum=datum)
@@ -253,8 +297,12 @@ def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
         Entry("samples", f"{path.name}/{n}", "told", en) for n, (en, _) in enumerate(found.remarks)
     ]
     ledger_of(plan).note(*told)
-    points = found.frame
-    return points.assign(tile=[grid.tile_id(point.x, point.y) for point in points.geometry])
+    tiles = [grid.tile_id(point.x, point.y) for point in found.frame.geometry]
+    points = found.frame.assign(tile=tiles, unit="")
+    shapes = plan.units.geometry
+    for code in shapes.area.sort_values(ascending=False).index:  # where units overlap: the smallest
+        points.loc[points.intersects(shapes[code]), "unit"] = str(code)
+    return points
 
 
 def _no_model() -> ConfigError:
@@ -276,7 +324,7 @@ def _require_layers(plan: Plan) -> None:
         )
     if model.file is not None:
         card = landcover.Model.load(model.file).card
-        _require_bands(features.names(bands), card.feature_names, "[model] file")
+        _require_bands(features.names(choice_of(plan)), card.feature_names, "[model] file")
         if card.simulated and not plan.simulated:
             raise ConfigError(
                 f"model {card.name} was trained on simulated data and must not name real ground; "
@@ -296,6 +344,8 @@ def _require_bands(there: Collection[str], wanted: Collection[str], by: str) -> 
     missing = sorted(set(wanted) - set(there) - {"scl"})
     if missing:
         raise ConfigError(
-            f"{by} needs {', '.join(missing)}, which [composite] bands do not give; add the bands",
-            zh=f"{by} 需要 {'、'.join(missing)}，而 [composite] bands 未提供；请补充波段",
+            f"{by} needs {', '.join(missing)}, which [composite] bands, [features] and [mask] dem "
+            "do not give; add what is missing",
+            zh=f"{by} 需要 {'、'.join(missing)}，而 [composite] bands、[features] 与 [mask] dem "
+            "均未提供；请补充",
         )

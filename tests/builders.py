@@ -85,12 +85,15 @@ FOREST, CROP = (300, 3500), (1000, 2500)
 """Digital numbers (red, nir) of the two kinds of land in the little city."""
 
 
-def little_city(folder: Path, *, years=(2019, 2024), cloudy=(), lost=slice(40, 56)) -> Path:
+def little_city(
+    folder: Path, *, years=(2019, 2024), cloudy=(), lost=slice(40, 56), winter=None
+) -> Path:
     """
     Write a city of 1.28 km with planted truth, its scenes, and a configuration; return the latter.
 
     The western half is forest; from 2024 on the columns ``lost`` of it are not. Three dates each
-    Q4; scenes carry the +1000 offset from 2022 on. ``cloudy`` years are all cloud.
+    Q4; scenes carry the +1000 offset from 2022 on. ``cloudy`` years are all cloud. With ``winter``
+    (columns) there are as many dates each February, with cloud over these columns.
     """
     rng = np.random.default_rng(7)
     (folder / "items").mkdir(parents=True)
@@ -100,8 +103,13 @@ def little_city(folder: Path, *, years=(2019, 2024), cloudy=(), lost=slice(40, 5
             item = _city_item(
                 folder, rng, year, day, forest=_forest(year, lost), cloudy=year in cloudy
             )
-            (folder / "items" / f"{item['id']}.json").write_text(json.dumps(item))
-            links.append({"rel": "item", "href": f"./items/{item['id']}.json"})
+            items = [item]
+            if winter is not None:
+                land = _forest(year, lost)
+                items.append(_city_item(folder, rng, year, day, forest=land, winter=winter))
+            for item in items:
+                (folder / "items" / f"{item['id']}.json").write_text(json.dumps(item))
+                links.append({"rel": "item", "href": f"./items/{item['id']}.json"})
     catalog = {"type": "Catalog", "id": "little", "stac_version": "1.0.0", "description": "test"}
     (folder / "catalog.json").write_text(json.dumps(catalog | {"links": links}))
     _city_layers(folder, rng, lost)
@@ -150,10 +158,11 @@ def _forest(year, lost):
     return forest
 
 
-def _city_item(folder, rng, year, day, *, forest, cloudy):
+def _city_item(folder, rng, year, day, *, forest, cloudy=False, winter=None):
     """Write one scene on the city's own grid, a little larger, and return its STAC item."""
     rim = 8
-    name = f"S2A_T50RQT_{year}10{day:02d}T024000_L2A"
+    month = 10 if winter is None else 2
+    name = f"S2A_T50RQT_{year}{month:02d}{day:02d}T024000_L2A"
     offset = 1000 if year >= 2022 else 0
     land = np.pad(forest, rim, mode="edge")
     numbers = {
@@ -163,6 +172,8 @@ def _city_item(folder, rng, year, day, *, forest, cloudy):
     scl = np.where(land, 4, 5)
     if cloudy:
         scl = np.full(land.shape, 9)
+    if winter is not None:
+        scl[:, rim + winter.start : rim + winter.stop] = 9
     transform = from_origin(X0 - 10 * rim, Y0 + 10 * rim, 10, 10)
     assets = {}
     for asset, values in {**numbers, "scl": scl}.items():
@@ -192,7 +203,7 @@ def _city_item(folder, rng, year, day, *, forest, cloudy):
         "geometry": mapping(box(west, south, east, north)),
         "bbox": [west, south, east, north],
         "properties": {
-            "datetime": f"{year}-10-{day:02d}T02:40:00Z",
+            "datetime": f"{year}-{month:02d}-{day:02d}T02:40:00Z",
             "platform": "sentinel-2a",
             "eo:cloud_cover": 10.0,
             "proj:epsg": 4549,

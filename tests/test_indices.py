@@ -45,9 +45,11 @@ def test_features_follow_the_names_and_unseen_stays_unseen():
     )
     composite["smad"] = band([[np.nan, np.nan]], "smad")
 
-    stacked = features.stack(composite, BAND_NAMES)
+    wanted = [*BAND_NAMES, "ndvi", "nbr", "ndmi", "ndre", "bsi", "ndwi", "mtci", "smad"]
 
-    assert tuple(stacked.feature.to_numpy()) == features.names(BAND_NAMES)
+    stacked = features.stack(composite, wanted)
+
+    assert list(stacked.feature.to_numpy()) == wanted
     assert stacked.dtype == np.float32
     assert stacked.isel(x=1).isnull().all()
     assert stacked.sel(feature="smad").isel(x=0).item() == 0.0

@@ -1,8 +1,11 @@
 import io
 import json
+import lzma
 import os
 import shutil
+import sys
 import zipfile
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -12,7 +15,7 @@ import skops.io
 from sklearn.linear_model import LinearRegression
 
 from jinhua_rs.errors import ConfigError, IntegrityError, NoDataError
-from jinhua_rs.landcover import Model, ModelCard, TrainOptions, train
+from jinhua_rs.landcover import Model, ModelCard, TrainOptions, other_versions, train
 from jinhua_rs.landcover.archive import Forests, pack, unpack
 from jinhua_rs.landcover.model import sha256_of
 
@@ -204,7 +207,7 @@ def test_card_page_is_readable(stored, model):
     assert model.card.sha256 in text
     assert "drawn \\| by the test" in text
     tables = [block.splitlines() for block in text.split("\n\n") if block.startswith("|")]
-    assert len(tables) == 6
+    assert len(tables) == 9
     for lines in tables:
         assert len({line.replace("\\|", "").count("|") for line in lines}) == 1
 
@@ -312,7 +315,7 @@ def test_forests_under_a_foreign_card_are_found(folder, model):
 
 @pytest.mark.parametrize(
     "changes",
-    [{"layout": 2}, {"name": "landcover"}, {"extra": 1}, {"sha256": "abc"}, {"kind": "canopy"}],
+    [{"layout": 3}, {"name": "landcover"}, {"extra": 1}, {"sha256": "abc"}, {"kind": "canopy"}],
 )
 def test_a_damaged_card_is_found(folder, changes):
     forge(folder, **changes)
@@ -331,3 +334,78 @@ def test_another_scikit_learn_is_refused(folder, model):
 def test_no_folder_is_a_matter_of_settings(tmp_path):
     with pytest.raises(ConfigError, match="no model folder"):
         Model.load(tmp_path / "none")
+
+
+def test_a_small_model_unfolds_to_the_same_bytes(model, stored, tmp_path):
+    model.save(tmp_path / "small", small=True)
+
+    again = Model.load(tmp_path / "small")
+    assert not (tmp_path / "small" / "model.skops").exists()
+    assert pack(again.forests) == (stored / "model.skops").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (b"not xz", "unfolded"),
+        (lzma.compress(bytes(100))[:-9], "cut off"),
+        (lzma.compress(bytes(100)) + b"more", "followed"),
+        (lzma.compress(bytes(100)), "digest"),
+    ],
+)
+def test_a_spoilt_small_model_is_refused(folder, data, word):
+    (folder / "model.skops").unlink()
+    (folder / "model.skops.xz").write_bytes(data)
+
+    with pytest.raises(IntegrityError, match=word):
+        Model.load(folder)
+
+
+def test_a_small_model_may_not_unfold_to_any_size(folder, monkeypatch):
+    monkeypatch.setattr(sys.modules[Model.__module__], "_MOST", 1 << 20)
+    (folder / "model.skops").unlink()
+    (folder / "model.skops.xz").write_bytes(lzma.compress(bytes(1 << 22), preset=0))
+
+    with pytest.raises(IntegrityError, match="too large"):
+        Model.load(folder)
+
+
+def test_models_of_before_are_still_read(folder, stored, model):
+    old = Forests(tuple(NAMES), model.classifier, model.regressor)
+    card = json.loads((stored / "card.json").read_text("utf-8"))
+    for name in ("companions", "resolution_m", "by_unit", "calibration", "tuning"):
+        del card[name]
+    (folder / "card.json").write_text(json.dumps(card), "utf-8")
+    forge(folder, pack(old), layout=1)
+
+    again = Model.load(folder)
+
+    assert again.calibration is None
+    assert again.training is None
+    assert again.card.by_unit == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("calibration", lambda one: one[::-1].copy()),
+        ("calibration", lambda one: one[:-1]),
+        ("calibration", lambda one: one.astype(np.float32)),
+        ("training", lambda one: replace(one, mean=one.mean[:-1])),
+        ("training", lambda one: replace(one, scale=one.scale * 0)),
+        ("training", lambda one: replace(one, features=one.features * np.nan)),
+    ],
+)
+def test_spoilt_tables_are_refused(model, name, spoil):
+    forests = replace(model.forests, **{name: spoil(getattr(model, name))})
+
+    with pytest.raises(IntegrityError, match=r"calibration table|training samples"):
+        unpack(pack(forests), "model.skops")
+
+
+def test_other_versions_are_told(model):
+    card = model.card.model_copy(update={"versions": model.card.versions | {"numpy": "1.0"}})
+
+    assert set(other_versions(card)) == {"numpy"}
+    assert other_versions(card)["numpy"][0] == "1.0"
+    assert other_versions(model.card) == {}

@@ -10,7 +10,8 @@ import xarray as xr
 
 from jinhua_rs import store
 from jinhua_rs.errors import ContractError
-from jinhua_rs.landcover import Model, TrainOptions, predict, train
+from jinhua_rs.landcover import Model, TrainOptions, forest_of, predict, train
+from jinhua_rs.landcover.calibration import calibrated
 from jinhua_rs.schema import check
 
 NAMES = ["red", "nir", "swir16"]
@@ -48,7 +49,7 @@ def test_equals_scikit_learn_and_leaves_the_unseen_empty(features, model):
 
     seen = np.isfinite(features.values).all(axis=0)
     pixels = features.values[:, seen].T
-    shares = model.classifier.predict_proba(pixels)
+    shares = calibrated(model.classifier.predict_proba(pixels), model.calibration)
     canopy = model.regressor.predict(pixels).round(4).astype(np.float32)
     assert (~seen).sum() == 19
     assert np.array_equal(found.landcover.values[seen], model.classifier.predict(pixels))
@@ -65,7 +66,8 @@ def test_every_class_has_its_probability_and_the_unknown_ones_none(features, mod
     found = check(predict(features, model), *PROBABILITIES)
 
     seen = np.isfinite(features.values).all(axis=0)
-    shares = model.classifier.predict_proba(features.values[:, seen].T)
+    votes = model.classifier.predict_proba(features.values[:, seen].T)
+    shares = calibrated(votes, model.calibration)
     layers = np.stack([found[name].values for name in PROBABILITIES])
     assert (layers[:, ~seen] == 255).all()
     assert np.array_equal(layers[[0, 3, 6]][:, seen], np.rint(shares.T * 250))
@@ -200,3 +202,18 @@ def test_features_that_break_the_contract(features, model, spoil):
     with pytest.raises(ContractError) as caught:
         predict(spoil(features), model)
     assert caught.value.zh
+
+
+@pytest.mark.parametrize(
+    ("canopy", "before", "after"),
+    [
+        (0.19, 2, 2), (0.18, 2, 2), (0.1799, 2, 1), (0.21, 1, 1), (0.22, 1, 2), (0.2199, 1, 1),
+        (0.19, 0, 1), (0.20, 0, 2), (np.nan, 2, 0),
+    ],
+)  # fmt: skip
+def test_a_pixel_changes_sides_only_beyond_the_margin(canopy, before, after):
+    cover = xr.DataArray(np.array([[canopy]], np.float32), coords={"y": [0.0], "x": [0.0]})
+    earlier = cover.copy(data=np.array([[before]], np.uint8))
+
+    assert forest_of(cover, earlier).item() == after
+    assert forest_of(cover, earlier).dtype == np.uint8

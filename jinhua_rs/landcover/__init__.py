@@ -1,9 +1,11 @@
 """Land cover and canopy cover by random forest, every model with its card and held-out scores."""
 
+from jinhua_rs.landcover.archive import Training
 from jinhua_rs.landcover.card import CanopyTest, LandcoverTest, ModelCard
-from jinhua_rs.landcover.model import Model
-from jinhua_rs.landcover.predict import predict
-from jinhua_rs.landcover.train import TrainOptions, train
+from jinhua_rs.landcover.model import Model, other_versions
+from jinhua_rs.landcover.options import TrainOptions
+from jinhua_rs.landcover.predict import forest_of, predict
+from jinhua_rs.landcover.train import train
 
 __all__ = [
     "CanopyTest",
@@ -11,6 +13,9 @@ __all__ = [
     "Model",
     "ModelCard",
     "TrainOptions",
+    "Training",
+    "forest_of",
+    "other_versions",
     "predict",
     "train",
 ]

@@ -16,6 +16,7 @@ from itertools import count
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import skops.io
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -24,7 +25,10 @@ from skops.io.exceptions import UntrustedTypesFoundException
 
 from jinhua_rs.errors import IntegrityError
 
-__all__ = ["TRUSTED", "Forests", "pack", "unpack"]
+__all__ = ["KNOTS", "TRUSTED", "Forests", "Training", "pack", "unpack"]
+
+KNOTS = 101
+"""Entries of a calibration table, for shares 0, 0.01 .. 1."""
 
 TRUSTED = ("sklearn.tree._tree.Tree",)
 """The one type beyond skops' own list that a model may hold."""
@@ -49,12 +53,40 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True, eq=False)
+class Training:
+    """
+    What is kept of the training samples, to tell ground that is unlike all of them.
+
+    Attributes
+    ----------
+    features : ndarray, float32, (row, feature)
+        Some of the samples, drawn at random; a few thousand at most.
+    mean, scale : ndarray, float64, (feature,)
+        Of all samples; ``scale`` is the standard deviation, 1 where a feature never varies.
+    importances : ndarray, float64, (feature,)
+        Mean decrease of impurity in the first forest, sums to 1 (or all 0).
+    """
+
+    features: npt.NDArray[np.float32]
+    mean: npt.NDArray[np.float64]
+    scale: npt.NDArray[np.float64]
+    importances: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
 class Forests:
-    """What a model file holds: the forests, and the names by which they know their columns."""
+    """
+    What a model file holds: the forests, and the names by which they know their columns.
+
+    ``calibration`` is the table of :mod:`jinhua_rs.landcover.calibration`, ``training`` what is
+    kept of the training samples; both None in models of before.
+    """
 
     features: tuple[str, ...]
     classifier: RandomForestClassifier | None
     regressor: RandomForestRegressor | None
+    calibration: npt.NDArray[np.float64] | None = None
+    training: Training | None = None
 
 
 def pack(forests: Forests) -> bytes:
@@ -71,6 +103,10 @@ def pack(forests: Forests) -> bytes:
         "classifier": forests.classifier,
         "regressor": forests.regressor,
     }
+    if forests.calibration is not None:
+        content["calibration"] = forests.calibration
+    if forests.training is not None:
+        content["training"] = dict(vars(forests.training))
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(content))) as source:
         schema = json.loads(source.read(_SCHEMA))
         members = {
@@ -143,8 +179,16 @@ def unpack(data: bytes, where: str) -> Forests:
         if foreign:
             raise _refused(where, f"it holds the types {foreign[:3]}")
         content = skops.io.loads(data, trusted=list(TRUSTED))
-        forests = Forests(tuple(content["features"]), content["classifier"], content["regressor"])
+        kept = content.get("training")
+        forests = Forests(
+            tuple(content["features"]),
+            content["classifier"],
+            content["regressor"],
+            content.get("calibration"),
+            None if kept is None else Training(**kept),
+        )
         _require_sound(forests, where)
+        _require_sound_tables(forests, where)
     except _DAMAGE as error:
         raise _refused(where, f"{type(error).__name__}: {error}") from error
     return forests
@@ -168,6 +212,33 @@ def _require_sound(forests: Forests, where: str) -> None:
             for member in members
         ):
             raise _refused(where, f"a tree of the {kind.__name__} is malformed")
+
+
+def _require_sound_tables(forests: Forests, where: str) -> None:
+    table, kept, width = forests.calibration, forests.training, len(forests.features)
+    if table is not None and not (
+        _numbers(table, np.float64, (KNOTS,))
+        and table[0] >= 0
+        and table[-1] <= 1
+        and bool((np.diff(table) > 0).all())
+    ):
+        raise _refused(where, "its calibration table does not rise from 0 to 1")
+    if kept is not None and not (
+        _numbers(kept.features, np.float32, (len(kept.features), width))
+        and all(_numbers(one, np.float64, (width,)) for one in (kept.mean, kept.importances))
+        and _numbers(kept.scale, np.float64, (width,))
+        and bool((kept.scale > 0).all())
+    ):
+        raise _refused(where, "what it keeps of its training samples is malformed")
+
+
+def _numbers(array: object, dtype: type, shape: tuple[int, ...]) -> bool:
+    return (
+        isinstance(array, np.ndarray)
+        and array.dtype == dtype
+        and array.shape == shape
+        and bool(np.isfinite(array).all())
+    )
 
 
 def _sound(tree: Tree, n_features: int, n_values: int) -> bool:

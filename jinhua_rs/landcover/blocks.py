@@ -17,7 +17,15 @@ from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.landcover.card import CanopyTest, ClassScore, HeldOut, LandcoverTest
 from jinhua_rs.schema import FOREST_CANOPY
 
-__all__ = ["MAX_FOLDS", "assign_folds", "block_of", "held_out", "score_canopy", "score_classes"]
+__all__ = [
+    "MAX_FOLDS",
+    "assign_folds",
+    "block_of",
+    "held_out",
+    "held_out_shares",
+    "score_canopy",
+    "score_classes",
+]
 
 MAX_FOLDS = 5
 
@@ -133,6 +141,33 @@ def held_out(
         grown.set_params(n_jobs=1)  # one thread sums the trees in one order: equal digits each time
         predicted[out] = grown.predict(features[out])
     return predicted
+
+
+def held_out_shares(
+    forest: RandomForestClassifier,
+    features: npt.NDArray[np.float32],
+    label: Integers,
+    fold: Integers,
+) -> tuple[Integers, Floats]:
+    """
+    Ask, for every sample, a forest that saw nothing of its fold for shares of votes.
+
+    Returns
+    -------
+    ndarray, int64, (class,)
+        Codes that occur in ``label``, rising.
+    ndarray, float64, (row, class)
+        0 for a class that lies in the held-out fold only.
+    """
+    codes = np.unique(label)
+    shares = np.zeros((len(label), len(codes)))
+    for number in range(int(fold.max()) + 1):
+        out = np.flatnonzero(fold == number)
+        kept = fold != number
+        grown = clone(forest).fit(features[kept], label[kept])
+        grown.set_params(n_jobs=1)  # one thread sums the trees in one order: equal digits each time
+        shares[np.ix_(out, np.isin(codes, grown.classes_))] = grown.predict_proba(features[out])
+    return codes, shares
 
 
 def score_classes(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 __all__ = [
     "SIMULATED_PREFIX",
+    "CalibrationTest",
     "CanopyTest",
     "ClassScore",
     "Feature",
@@ -14,7 +15,9 @@ __all__ = [
     "HeldOut",
     "LandcoverTest",
     "ModelCard",
+    "ReliabilityBin",
     "SampleCounts",
+    "Trial",
 ]
 
 SIMULATED_PREFIX = "sim-"
@@ -117,13 +120,60 @@ class CanopyTest(_Part):
         return pi / (sqrt(3) * max(self.rmse, 0.01))
 
 
+class ReliabilityBin(_Part):
+    """Probabilities of about one size: what was said on average, and how often it was so."""
+
+    said: Share
+    found: Share
+    cases: Count
+
+
+class CalibrationTest(_Part):
+    """
+    Class probabilities of block-held-out samples, before and after the calibration table.
+
+    Each fold is scored by a table of the others. The curves pool all classes.
+    """
+
+    samples: Count
+    brier_before: Annotated[float, Field(ge=0, le=2)]
+    brier_after: Annotated[float, Field(ge=0, le=2)]
+    log_loss_before: Annotated[float, Field(ge=0)]
+    log_loss_after: Annotated[float, Field(ge=0)]
+    curve_before: tuple[ReliabilityBin, ...]
+    curve_after: tuple[ReliabilityBin, ...]
+
+
+class Trial(_Part):
+    """
+    One size of forest that was tried on held-out blocks.
+
+    ``visits`` are nodes passed by one pixel in the classifier (or the regressor, without one):
+    what its answer costs. ``accuracy`` is of classes, ``rmse`` of canopy; ``None`` without such
+    samples. ``max_features`` is the share of features looked at in a split of the classifier,
+    ``None`` for the square root of their number.
+    """
+
+    trees: Annotated[int, Field(ge=1)]
+    depth: Annotated[int, Field(ge=1)]
+    leaf: Annotated[int, Field(ge=1)]
+    max_features: Annotated[float, Field(gt=0, le=1)] | None
+    visits: Annotated[float, Field(ge=0)]
+    accuracy: Share | None
+    rmse: Annotated[float, Field(ge=0)] | None
+    equal: bool
+    """True where it is as good as the best, by the rule of :mod:`jinhua_rs.landcover.tuning`."""
+    chosen: bool
+
+
 class ForestShape(_Part):
-    """How the random forests were grown."""
+    """How the random forests were grown; ``max_features`` as in :class:`Trial`."""
 
     trees: Annotated[int, Field(ge=1)]
     depth: Annotated[int, Field(ge=1)]
     leaf: Annotated[int, Field(ge=1)]
     seed: int
+    max_features: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class ModelCard(_Part):
@@ -133,7 +183,7 @@ class ModelCard(_Part):
     Attributes
     ----------
     layout : int
-        Version of this form.
+        Version of this form; cards of the first have none of the fields with a default.
     name : str
         ``[A-Za-z0-9_.-]+``, beginning with ``sim-`` if and only if ``simulated``.
     kind : str
@@ -160,14 +210,24 @@ class ModelCard(_Part):
         What the model cannot do, found while training; Chinese, then English.
     simulated : bool
         True if it learnt from the simulated city.
+    companions : tuple[str, ...]
+        Companion quarters of the imagery.
+    resolution_m : float or None
+        Pixel size of the imagery.
+    by_unit : dict
+        Samples used by reporting unit and class code; "" where no unit is known.
+    calibration : CalibrationTest or None
+        How far probabilities can be believed.
+    tuning : tuple[Trial, ...]
+        Sizes of forest that were tried; empty where the size was given.
 
     Examples
     --------
     >>> len(ModelCard.model_fields)
-    15
+    20
     """
 
-    layout: Literal[1] = 1
+    layout: Literal[1, 2] = 2
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")]
     kind: Literal["landcover", "canopy", "landcover+canopy"]
     features: Annotated[tuple[Feature, ...], Field(min_length=1)]
@@ -182,6 +242,11 @@ class ModelCard(_Part):
     note: str
     limits: tuple[str, ...]
     simulated: bool
+    companions: tuple[str, ...] = ()
+    resolution_m: Annotated[float, Field(gt=0)] | None = None
+    by_unit: dict[str, dict[int, Count]] = {}
+    calibration: CalibrationTest | None = None
+    tuning: tuple[Trial, ...] = ()
 
     @property
     def feature_names(self) -> tuple[str, ...]:

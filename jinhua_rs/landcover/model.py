@@ -2,24 +2,29 @@
 
 import hashlib
 import hmac
+import lzma
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import ValidationError
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from jinhua_rs.errors import ConfigError, IntegrityError
-from jinhua_rs.landcover.archive import Forests, pack, unpack
+from jinhua_rs.landcover.archive import Forests, Training, pack, unpack
 from jinhua_rs.landcover.card import ModelCard
 from jinhua_rs.landcover.page import card_page
 from jinhua_rs.store import whole
 
-__all__ = ["Model", "package_versions", "sha256_of"]
+__all__ = ["Model", "other_versions", "package_versions", "sha256_of"]
 
-_FOREST, _CARD, _PAGE = "model.skops", "card.json", "card.md"
+_FOREST, _SMALL, _CARD, _PAGE = "model.skops", "model.skops.xz", "card.json", "card.md"
+_MOST = 1 << 28
+"""Bytes that a compressed model may unfold to, and that unfolding may take."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,20 +40,33 @@ class Model:
         Features to :class:`~jinhua_rs.schema.Land` codes.
     regressor : RandomForestRegressor or None
         Features to canopy cover, 0-1.
+    calibration : ndarray, float64, or None
+        Table from shares of votes to probabilities, see :func:`~.calibration.calibrated`.
+    training : Training or None
+        Some of the training features and their scale. Models of before have neither.
     """
 
     card: ModelCard
     classifier: RandomForestClassifier | None
     regressor: RandomForestRegressor | None
+    calibration: npt.NDArray[np.float64] | None = None
+    training: Training | None = None
 
     def __dask_tokenize__(self) -> tuple[str, str]:
         return ("jinhua_rs.landcover.Model", self.card.sha256)
 
-    def save(self, folder: Path) -> None:
+    @property
+    def forests(self) -> Forests:
+        """What is kept in ``model.skops``."""
+        names = self.card.feature_names
+        return Forests(names, self.classifier, self.regressor, self.calibration, self.training)
+
+    def save(self, folder: Path, *, small: bool = False) -> None:
         """
         Write ``model.skops``, ``card.json`` and ``card.md``, all or nothing.
 
-        A folder of that name is replaced.
+        A folder of that name is replaced. ``small`` keeps ``model.skops.xz`` instead, for models
+        that travel with the package; the digest is that of the same uncompressed bytes.
 
         Raises
         ------
@@ -57,11 +75,14 @@ class Model:
         ConfigError
             If the folder cannot be written.
         """
-        data = pack(Forests(self.card.feature_names, self.classifier, self.regressor))
+        data = pack(self.forests)
         _require_digest(data, self.card.sha256, f"model {self.card.name}")
         with whole(folder) as part:
             part.mkdir()
-            (part / _FOREST).write_bytes(data)
+            if small:
+                (part / _SMALL).write_bytes(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME))
+            else:
+                (part / _FOREST).write_bytes(data)
             (part / _CARD).write_text(self.card.model_dump_json(indent=1) + "\n", encoding="utf-8")
             (part / _PAGE).write_text(card_page(self.card), encoding="utf-8")
 
@@ -73,7 +94,7 @@ class Model:
         Parameters
         ----------
         folder : Path
-            Holds ``model.skops`` and ``card.json``.
+            Holds ``model.skops`` (or ``model.skops.xz``) and ``card.json``.
         sha256 : str, optional
             Digest that ``model.skops`` must have, beside the one in its own card.
 
@@ -92,13 +113,24 @@ class Model:
         card = _read_card(folder / _CARD)
         _require_same_scikit_learn(card)
         # Read once: what is checked is what is loaded.
-        data = _read(folder / _FOREST)
+        data = _read_forests(folder)
         for expected in (card.sha256, sha256):
             if expected is not None:
                 _require_digest(data, expected, str(folder / _FOREST))
         forests = unpack(data, str(folder / _FOREST))
         _require_card_fits(card, forests, folder)
-        return cls(card, forests.classifier, forests.regressor)
+        kept = forests.calibration, forests.training
+        return cls(card, forests.classifier, forests.regressor, *kept)
+
+
+def other_versions(card: ModelCard) -> dict[str, tuple[str, str]]:
+    """Say, of packages whose version is not the one that the model was made with, both versions."""
+    here = package_versions()
+    return {
+        name: (made, here[name])
+        for name, made in sorted(card.versions.items())
+        if here.get(name, made) != made
+    }
 
 
 def package_versions() -> dict[str, str]:
@@ -122,6 +154,27 @@ def _read(path: Path) -> bytes:
             zh=f"无法读取 {path}（{error.strerror}）；模型文件夹须同时有 model.skops 和 card.json"
             "（不读取 pickle 或 joblib 文件）",
         ) from error
+
+
+def _read_forests(folder: Path) -> bytes:
+    """Read ``model.skops``, or unfold ``model.skops.xz`` to at most 256 MiB."""
+    if (folder / _FOREST).exists() or not (folder / _SMALL).exists():
+        return _read(folder / _FOREST)
+    try:
+        unfolding = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MOST)
+        data = unfolding.decompress(_read(folder / _SMALL), max_length=_MOST)
+    except lzma.LZMAError as error:
+        raise _no_xz(folder, str(error)) from error
+    if not unfolding.eof or unfolding.unused_data:
+        raise _no_xz(folder, "it is cut off, too large, or followed by something else")
+    return data
+
+
+def _no_xz(folder: Path, why: str) -> IntegrityError:
+    return IntegrityError(
+        f"{folder / _SMALL} cannot be unfolded: {why}; fetch the model afresh or train it again",
+        zh=f"{folder / _SMALL} 无法解压（{why}）；请重新获取模型或重新训练",
+    )
 
 
 def _read_card(path: Path) -> ModelCard:

@@ -1,12 +1,26 @@
 """The card as a page that people read: ``card.md``, Chinese first, English beside it."""
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
-from jinhua_rs.landcover.card import CanopyTest, HeldOut, LandcoverTest, ModelCard
+from jinhua_rs.landcover.card import (
+    CalibrationTest,
+    CanopyTest,
+    HeldOut,
+    LandcoverTest,
+    ModelCard,
+    ReliabilityBin,
+    Trial,
+)
 from jinhua_rs.schema import LAND_CLASSES
 
 __all__ = ["card_page"]
 
+_RULE = (
+    "同等：精度至多低 0.5 个百分点、冠层 RMSE 至多高 0.003；同等者中取经过结点最少者。 Equal: at "
+    "most half a point less accurate and 0.003 more canopy RMSE than the best; of equals, the "
+    "one that passes the fewest nodes."
+)
 _NAMES = {info.code: f"{info.name_zh} {info.name}" for info in LAND_CLASSES}
 
 
@@ -24,8 +38,11 @@ def card_page(card: ModelCard) -> str:
         [f"# 模型卡 Model card: {card.name}", *mark],
         ["## 概况 Summary", "", *_summary(card)],
         ["## 样本 Samples", "", *_samples(card)],
+        *([_by_unit(card)] if card.by_unit else []),
         *([_landcover(card.landcover)] if card.landcover else []),
+        *([_calibration(card.calibration)] if card.calibration else []),
         *([_canopy(card.canopy)] if card.canopy else []),
+        *([_tuning(card.tuning)] if card.tuning else []),
         ["## 局限 Limits", "", *(f"- {limit}" for limit in card.limits)],
         ["## 特征 Features", "", *_features(card)],
     ]
@@ -39,8 +56,14 @@ def _summary(card: ModelCard) -> list[str]:
         [
             ("种类 Kind", f"random forest, {card.kind}"),
             ("影像时段 Imagery", ", ".join(card.periods) or "—"),
+            ("配套季度 Companion quarters", ", ".join(card.companions) or "—"),
+            ("像元 Pixel size", f"{card.resolution_m:g} m" if card.resolution_m else "—"),
             ("说明 Note", card.note or "—"),
-            ("参数 Trees / depth / leaf", f"{forest.trees} / {forest.depth} / {forest.leaf}"),
+            (
+                "参数 Trees / depth / leaf / features in a split",
+                f"{forest.trees} / {forest.depth} / {forest.leaf} / {_share(forest.max_features)}",
+            ),
+            ("类别权重 Class weights", "逐树均衡 balanced in every tree" if card.classes else "—"),
             ("随机种子 Seed", str(forest.seed)),
             ("版本 Versions", ", ".join(f"{k} {v}" for k, v in card.versions.items())),
             ("SHA-256 (model.skops)", f"`{card.sha256}`"),
@@ -61,6 +84,67 @@ def _samples(card: ModelCard) -> list[str]:
             ("使用 used", str(counts.used)),
         ],
     )
+
+
+def _by_unit(card: ModelCard) -> list[str]:
+    rows = [
+        (unit or "—", *(str(numbers.get(code, 0)) for code in card.classes))
+        for unit, numbers in sorted(card.by_unit.items())
+    ]
+    codes = [str(code) for code in card.classes]
+    title = "## 各单元各类样本 Samples by unit and class"
+    return [title, "", *_table(("单元 Unit", *codes), rows)]
+
+
+def _calibration(test: CalibrationTest) -> list[str]:
+    curves = zip_longest(test.curve_before, test.curve_after)
+    rows = [(*_bin(one), *_bin(two)) for one, two in curves]
+    return [
+        "## 概率校准 Calibration of the probabilities",
+        "",
+        "每折用其余各折的校准表评分，各类合并。",
+        "Each fold is scored by a table of the others; classes are pooled.",
+        "",
+        *_table(
+            ("指标 Score", "校准前 Before", "校准后 After"),
+            [
+                ("Brier (0–2)", f"{test.brier_before:.4f}", f"{test.brier_after:.4f}"),
+                ("对数损失 Log-loss", f"{test.log_loss_before:.4f}", f"{test.log_loss_after:.4f}"),
+            ],
+        ),
+        "",
+        *_table(("校准前给出 said", "实际 found", "数 cases", "校准后给出", "实际", "数"), rows),
+    ]
+
+
+def _tuning(trials: Sequence[Trial]) -> list[str]:
+    rows = [
+        (
+            f"{one.trees} / {one.depth} / {one.leaf} / {_share(one.max_features)}",
+            _percent(one.accuracy),
+            "—" if one.rmse is None else f"{one.rmse:.4f}",
+            f"{one.visits:.0f}",
+            "**选用 chosen**" if one.chosen else "同等 equal" if one.equal else "",
+        )
+        for one in trials
+    ]
+    return [
+        "## 规模选择：空间块留出 Size of the forest, by held-out blocks",
+        "",
+        _RULE,
+        "",
+        *_table(
+            ("Trees / depth / leaf / features", "精度 Accuracy", "RMSE", "结点 Visits", ""), rows
+        ),
+    ]
+
+
+def _bin(one: ReliabilityBin | None) -> tuple[str, ...]:
+    return ("—",) * 3 if one is None else (f"{one.said:.2f}", f"{one.found:.2f}", str(one.cases))
+
+
+def _share(value: float | None) -> str:
+    return "√n" if value is None else f"{value:g} n"
 
 
 def _landcover(test: LandcoverTest) -> list[str]:

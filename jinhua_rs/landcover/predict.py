@@ -8,12 +8,14 @@ import xarray as xr
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from jinhua_rs.errors import ContractError
+from jinhua_rs.grid import require_same_grid
+from jinhua_rs.landcover.calibration import calibrated
 from jinhua_rs.landcover.card import ModelCard
 from jinhua_rs.landcover.flat import answer, flatten
 from jinhua_rs.landcover.model import Model
 from jinhua_rs.schema import FOREST_CANOPY, TREE_CLASSES, VARIABLES, Forest, described
 
-__all__ = ["canopy_cover", "class_probabilities", "predict"]
+__all__ = ["canopy_cover", "class_probabilities", "forest_of", "predict"]
 
 _PIXELS = 65_536
 """Pixels handed to a forest at once; bounds memory at about 20 MB beside the tile."""
@@ -34,9 +36,9 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
     """
     Classify pixels and estimate their canopy cover.
 
-    Equal to scikit-learn's own ``predict`` and ``predict_proba``, whatever the chunks; canopy
-    cover is rounded to four decimals, as it is kept, so that ``forest`` is the cut of what is
-    published.
+    Equal to scikit-learn's own ``predict`` and (before calibration) ``predict_proba``, whatever
+    the chunks; canopy cover is rounded to four decimals, as it is kept, so that ``forest`` is the
+    cut of what is published.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
     -------
     Dataset, dims (y, x), lazy if ``features`` is
         ``landcover`` uint8, :class:`~jinhua_rs.schema.Land` code, 0 = not seen, and
-        ``confidence`` float32, probability of that class (share of votes), NaN = not seen;
+        ``confidence`` float32, calibrated probability of that class, NaN = not seen;
         ``p1`` .. ``p10`` uint8, probability of each class in 1/250, 255 = not seen (a class
         that the model does not know is 0); all only with a classifier.
         ``canopy`` float32, 0-1 in steps of 0.0001, NaN = not seen; only with a regressor.
@@ -80,6 +82,41 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
     }
     origin = {"model": model.card.name, "model_sha256": model.card.sha256}
     return xr.Dataset(found, attrs=origin)
+
+
+def forest_of(canopy: xr.DataArray, before: xr.DataArray, *, margin: float = 0.02) -> xr.DataArray:
+    """
+    Tell forest from other land by canopy cover, holding on to what was there before.
+
+    A pixel changes sides only if its canopy passes 0.20 by ``margin``: noise around the line is
+    then no change. Where nothing is known of before, the line is 0.20.
+
+    Parameters
+    ----------
+    canopy : DataArray, float32, dims (y, x)
+        0-1, NaN = not seen.
+    before : DataArray, uint8, dims (y, x)
+        :class:`~jinhua_rs.schema.Forest` code of the earlier period, 0 = not seen.
+    margin : float
+        0.02 is 0.18 for what was forest, 0.22 for what was not.
+
+    Returns
+    -------
+    DataArray, uint8, dims (y, x)
+        :class:`~jinhua_rs.schema.Forest` code, 0 where canopy is NaN.
+
+    Raises
+    ------
+    GridMismatch
+        If both do not lie on one grid.
+    """
+    require_same_grid(canopy, before)
+    shift = np.array([0.0, margin, -margin], np.float32)[before.to_numpy()]
+    # Compared in the steps in which canopy is kept, so that 0.22 itself passes.
+    line = (np.float32(FOREST_CANOPY) + shift).round(_DECIMALS)
+    is_forest = np.where(canopy.to_numpy() >= line, Forest.FOREST, Forest.OTHER)
+    known = np.where(canopy.isnull(), Forest.UNSEEN, is_forest).astype(np.uint8)
+    return described(canopy.copy(data=known), "forest")
 
 
 def class_probabilities(
@@ -145,6 +182,7 @@ def _block(pixels: Pixels, model: Model) -> dict[str, npt.NDArray[Any]]:
         shares = class_probabilities(model.classifier, pixels)
         # The class is the first of the greatest shares, as in scikit-learn: one pass, not two.
         best = shares.argmax(axis=1)
+        shares = calibrated(shares, model.calibration)
         found["landcover"] = model.classifier.classes_[best].astype(np.uint8)
         found["confidence"] = np.take_along_axis(shares, best[:, None], axis=1)[:, 0]
         found |= dict.fromkeys(_PROBABILITIES, np.zeros(len(pixels), np.uint8))

@@ -34,12 +34,15 @@ class Samples:
         of the group's middle, so that no block parts them.
     label : ndarray, int64 :class:`~jinhua_rs.schema.Land` codes or float64 canopy 0-1, (row,)
         What is to be learnt.
+    by_unit : dict
+        Of classes: rows by reporting unit and code; the unit is "" where none is known.
     """
 
     features: npt.NDArray[np.float32]
     x: npt.NDArray[np.float64]
     y: npt.NDArray[np.float64]
     label: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    by_unit: dict[str, dict[int, int]]
 
 
 def clean(
@@ -54,6 +57,7 @@ def clean(
         One row per sample: the features, ``x`` and ``y`` (metres), and ``class``
         (:class:`~jinhua_rs.schema.Land` code, 0 or missing = not known) and/or ``canopy``
         (0-1, missing = not known). ``group`` (text, optional): rows of one group are never parted.
+        ``unit`` (text, optional): code of the reporting unit.
     feature_names : Sequence[str]
         Columns to learn from.
 
@@ -84,6 +88,7 @@ def clean(
     usable = frame[complete & labelled]
     # Rows in canonical order: the same samples grow the same forest however they are sorted.
     distinct = usable.drop_duplicates().sort_values([*_PLACE, *names, *labels], kind="stable")
+    units = pd.Series(table["unit"].to_numpy(), dtype=object) if "unit" in table.columns else None
     counts = SampleCounts(
         given=len(frame),
         incomplete=int((~complete).sum()),
@@ -97,7 +102,8 @@ def clean(
     known = [label for label in labels if distinct[label].notna().any()]
     if not known:
         raise _nothing(counts)
-    return {label: _of(distinct, names, label) for label in known}, counts
+    placed = distinct.assign(unit="" if units is None else units.fillna("").astype(str))
+    return {label: _of(placed, names, label) for label in known}, counts
 
 
 def _together(frame: pd.DataFrame, group: npt.NDArray[np.object_]) -> pd.DataFrame:
@@ -123,7 +129,16 @@ def _of(frame: pd.DataFrame, names: list[str], label: str) -> Samples:
         x=rows["x"].to_numpy(dtype=np.float64),
         y=rows["y"].to_numpy(dtype=np.float64),
         label=rows[label].to_numpy(dtype=kind),
+        by_unit=_by_unit(rows) if label == "class" else {},
     )
+
+
+def _by_unit(rows: pd.DataFrame) -> dict[str, dict[int, int]]:
+    found: dict[str, dict[int, int]] = {}
+    for unit, own in rows.groupby("unit", sort=True):
+        codes, numbers = np.unique(own["class"].to_numpy(np.int64), return_counts=True)
+        found[str(unit)] = dict(zip(codes.tolist(), numbers.tolist(), strict=True))
+    return found
 
 
 def _require_columns(table: pd.DataFrame, names: list[str]) -> None:

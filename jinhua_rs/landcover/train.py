@@ -1,105 +1,40 @@
 """Samples to a model: random forests, scored in spatial blocks, described by a card."""
 
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from jinhua_rs.errors import ConfigError
-from jinhua_rs.landcover.archive import Forests, pack
-from jinhua_rs.landcover.blocks import (
-    assign_folds,
-    block_of,
-    held_out,
-    score_canopy,
-    score_classes,
-)
+from jinhua_rs.landcover.archive import Forests, Training, pack
+from jinhua_rs.landcover.blocks import held_out, held_out_shares, score_canopy, score_classes
+from jinhua_rs.landcover.calibration import score_probabilities
 from jinhua_rs.landcover.card import (
-    SIMULATED_PREFIX,
+    CalibrationTest,
     CanopyTest,
     Feature,
     ForestShape,
     LandcoverTest,
     ModelCard,
     SampleCounts,
+    Trial,
 )
+from jinhua_rs.landcover.growing import Dealt, classifier_of, deal, grown, regressor_of
 from jinhua_rs.landcover.model import Model, package_versions, sha256_of
+from jinhua_rs.landcover.options import TrainOptions
 from jinhua_rs.landcover.samples import Samples, clean
+from jinhua_rs.landcover.tuning import tune
 from jinhua_rs.schema import LAND_CLASSES, VARIABLES
 
-__all__ = ["TrainOptions", "train"]
+__all__ = ["train"]
 
-_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _NOT_A_MAP = (
     "检验为空间块留出样本，不是地图精度 · scores are of block-held-out samples, "
     "not the accuracy of a map"
 )
 _CLASS_NAMES = {info.code: info for info in LAND_CLASSES}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions:
-    """
-    How a model is trained; everything that, with the samples, decides its bytes and its card.
-
-    Attributes
-    ----------
-    seed : int
-        Of the forests and of the dealing of blocks.
-    trees, depth, leaf : int
-        Number of trees, greatest depth, fewest samples in a leaf.
-    block_m : float
-        Side of the spatial blocks that are held out together, metres.
-    name : str
-        ``[A-Za-z0-9_.-]+``; a simulated model gets ``sim-`` in front if it is not there.
-    note : str
-        Where the samples came from.
-    periods : tuple[str, ...]
-        Periods of the imagery that the features came from.
-    units : tuple[tuple[str, str], ...]
-        Feature name and unit, for features that the schema does not know.
-    simulated : bool
-        True if samples or imagery are simulated.
-    """
-
-    seed: int
-    trees: int = 100
-    depth: int = 20
-    leaf: int = 5
-    block_m: float = 5_000.0
-    name: str = "landcover"
-    note: str = ""
-    periods: tuple[str, ...] = ()
-    units: tuple[tuple[str, str], ...] = ()
-    simulated: bool = False
-
-    def __post_init__(self) -> None:
-        if min(self.trees, self.depth, self.leaf) < 1 or not self.block_m > 0:
-            raise ConfigError(
-                f"trees, depth, leaf and block_m must be positive, got {self.trees}, {self.depth}, "
-                f"{self.leaf} and {self.block_m}; mend [model]",
-                zh=f"树数、深度、叶样本数和块边长必须为正（现为 {self.trees}、{self.depth}、"
-                f"{self.leaf}、{self.block_m}）；请修改 [model]",
-            )
-        if not _NAME.fullmatch(self.name) or (
-            self.name.startswith(SIMULATED_PREFIX) and not self.simulated
-        ):
-            raise ConfigError(
-                f"model name {self.name!r} must be letters, digits, '_', '.', '-', and begin with "
-                f"{SIMULATED_PREFIX!r} only if the model is simulated",
-                zh=f"模型名 {self.name!r} 只能含字母、数字、“_”“.”“-”，且只有模拟模型可以 "
-                f"{SIMULATED_PREFIX!r} 开头",
-            )
-
-    @property
-    def full_name(self) -> str:
-        """Name of the model, marked if it is simulated."""
-        marked = not self.simulated or self.name.startswith(SIMULATED_PREFIX)
-        return self.name if marked else f"{SIMULATED_PREFIX}{self.name}"
 
 
 def train(table: pd.DataFrame, feature_names: Sequence[str], options: TrainOptions) -> Model:
@@ -113,7 +48,7 @@ def train(table: pd.DataFrame, feature_names: Sequence[str], options: TrainOptio
     table : DataFrame
         One row per sample: the features (float), ``x`` and ``y`` (metres, CRS of the grid),
         ``class`` (:class:`~jinhua_rs.schema.Land` code; 0 or missing = not known) and/or
-        ``canopy`` (0-1; missing = not known).
+        ``canopy`` (0-1; missing = not known), and perhaps ``unit`` (code of the reporting unit).
     feature_names : Sequence[str]
         Columns to learn from, in the order in which :func:`~jinhua_rs.landcover.predict`
         will be given them.
@@ -133,74 +68,111 @@ def train(table: pd.DataFrame, feature_names: Sequence[str], options: TrainOptio
         If samples are too few, all alike, or all in one block.
     """
     samples, counts = clean(table, feature_names)
-    classifier, landcover = _classes(samples["class"], options) if "class" in samples else _NONE
-    regressor, canopy = _canopy(samples["canopy"], options) if "canopy" in samples else _NONE
-    data = pack(Forests(tuple(feature_names), classifier, regressor))
+    dealt = {label: deal(own, options) for label, own in samples.items()}
+    trials: tuple[Trial, ...] = ()
+    if options.tune:
+        options, trials = tune(dealt, options)
+    classes = _classes(dealt["class"], options) if "class" in dealt else _NOTHING
+    canopy = _canopy(dealt["canopy"], options) if "canopy" in dealt else _NOTHING
+    kept = _kept(samples, options, classes if "class" in samples else canopy)
+    forests = Forests(
+        tuple(feature_names), classes.classifier, canopy.regressor, classes.table, kept
+    )
+    data = pack(forests)
     card = ModelCard(
         name=options.full_name,
-        kind="landcover+canopy" if landcover and canopy else "landcover" if landcover else "canopy",
+        kind=_KINDS[frozenset(samples)],
         features=_features(feature_names, options),
-        classes=() if classifier is None else tuple(int(code) for code in classifier.classes_),
+        classes=() if classes.codes is None else tuple(classes.codes.tolist()),
         periods=options.periods,
         samples=counts,
-        landcover=landcover,
-        canopy=canopy,
+        landcover=classes.landcover,
+        canopy=canopy.canopy,
         forest=ForestShape(
-            trees=options.trees, depth=options.depth, leaf=options.leaf, seed=options.seed
+            trees=options.trees,
+            depth=options.depth,
+            leaf=options.leaf,
+            seed=options.seed,
+            max_features=options.max_features,
         ),
         versions=package_versions(),
         sha256=sha256_of(data),
         note=options.note,
-        limits=_limits(counts, landcover, options),
+        limits=_limits(counts, classes.landcover, options),
         simulated=options.simulated,
+        companions=options.companions,
+        resolution_m=options.resolution_m,
+        by_unit=samples["class"].by_unit if "class" in samples else {},
+        calibration=classes.calibration,
+        tuning=trials,
     )
-    return Model(card, classifier, regressor)
+    return Model(card, classes.classifier, canopy.regressor, classes.table, kept)
 
 
-_NONE = (None, None)
-Forest = TypeVar("Forest", RandomForestClassifier, RandomForestRegressor)
+_KINDS: Final[dict[frozenset[str], Literal["landcover", "canopy", "landcover+canopy"]]] = {
+    frozenset({"class"}): "landcover",
+    frozenset({"canopy"}): "canopy",
+    frozenset({"class", "canopy"}): "landcover+canopy",
+}
 
 
-def _classes(
-    samples: Samples, options: TrainOptions
-) -> tuple[RandomForestClassifier, LandcoverTest]:
-    forest = RandomForestClassifier(
-        n_estimators=options.trees,
-        max_depth=options.depth,
-        min_samples_leaf=options.leaf,
-        class_weight="balanced_subsample",
-        n_jobs=-1,
-        random_state=options.seed,
+class _Learnt(NamedTuple):
+    """What came of one label: its forest with importances, and its scores."""
+
+    classifier: RandomForestClassifier | None = None
+    regressor: RandomForestRegressor | None = None
+    importances: npt.NDArray[np.float64] | None = None
+    codes: npt.NDArray[np.int64] | None = None
+    landcover: LandcoverTest | None = None
+    canopy: CanopyTest | None = None
+    calibration: CalibrationTest | None = None
+    table: npt.NDArray[np.float64] | None = None
+
+
+_NOTHING: Final = _Learnt()
+
+
+def _classes(dealt: Dealt, options: TrainOptions) -> _Learnt:
+    forest = classifier_of(options)
+    codes, shares = held_out_shares(forest, dealt.features, dealt.label, dealt.fold)
+    predicted = codes[shares.argmax(axis=1)]
+    test = score_classes(dealt.label, predicted, dealt.blocks, dealt.fold, side_m=options.block_m)
+    calibration, table = score_probabilities(
+        shares, np.searchsorted(codes, dealt.label), dealt.fold
     )
-    truth = samples.label.astype(np.int64)
-    blocks = block_of(samples.x, samples.y, options.block_m)
-    fold = assign_folds(blocks, truth, seed=options.seed)
-    predicted = held_out(forest, samples.features, truth, fold).astype(np.int64)
-    test = score_classes(truth, predicted, blocks, fold, side_m=options.block_m)
-    return _grown(forest.fit(samples.features, truth)), test
-
-
-def _canopy(samples: Samples, options: TrainOptions) -> tuple[RandomForestRegressor, CanopyTest]:
-    forest = RandomForestRegressor(
-        n_estimators=options.trees,
-        max_depth=options.depth,
-        min_samples_leaf=options.leaf,
-        max_features=1 / 3,
-        n_jobs=-1,
-        random_state=options.seed,
+    importances = forest.fit(dealt.features, dealt.label).feature_importances_
+    return _Learnt(
+        classifier=grown(forest),
+        importances=importances,
+        codes=codes,
+        landcover=test,
+        calibration=calibration,
+        table=table,
     )
-    truth = samples.label.astype(np.float64)
-    blocks = block_of(samples.x, samples.y, options.block_m)
-    fold = assign_folds(blocks)
-    predicted = held_out(forest, samples.features, truth, fold).astype(np.float64)
-    test = score_canopy(truth, predicted, blocks, fold, side_m=options.block_m)
-    return _grown(forest.fit(samples.features, truth)), test
 
 
-def _grown(forest: Forest) -> Forest:
-    """Return a forest that was grown on all cores, set to predict on one: workers share them."""
-    forest.set_params(n_jobs=1)
-    return forest
+def _canopy(dealt: Dealt, options: TrainOptions) -> _Learnt:
+    forest = regressor_of(options)
+    predicted = held_out(forest, dealt.features, dealt.label, dealt.fold).astype(np.float64)
+    test = score_canopy(dealt.label, predicted, dealt.blocks, dealt.fold, side_m=options.block_m)
+    importances = forest.fit(dealt.features, dealt.label).feature_importances_
+    return _Learnt(regressor=grown(forest), importances=importances, canopy=test)
+
+
+def _kept(samples: Mapping[str, Samples], options: TrainOptions, learnt: _Learnt) -> Training:
+    """Keep some of the samples, drawn at random, and the mean and scale of all of them."""
+    rows = samples["class" if "class" in samples else "canopy"].features
+    number = min(options.kept_rows, len(rows))
+    drawn = np.random.default_rng(options.seed).choice(len(rows), number, replace=False)
+    scale = rows.std(axis=0, dtype=np.float64)
+    # Three digits are enough to tell what is far off, and take half the room when compressed.
+    coarse = rows[np.sort(drawn)].view(np.int32) & np.int32(-0x1000)
+    return Training(
+        features=coarse.view(np.float32),
+        mean=rows.mean(axis=0, dtype=np.float64),
+        scale=np.where(scale > 0, scale, 1.0),
+        importances=np.asarray(learnt.importances, np.float64),
+    )
 
 
 def _features(names: Sequence[str], options: TrainOptions) -> tuple[Feature, ...]:

@@ -89,6 +89,17 @@ def _percentile(index: str, percent: int) -> Variable:
     )
 
 
+_FEATURES: tuple[tuple[str, str, float, float, str, str], ...] = (
+    ("mtci", "1", -8, 8, "chlorophyll index (red, rededge1, rededge2)", "陆地叶绿素指数"),
+    ("nir_sd", "1", 0, 2, "standard deviation of nir in 5 x 5 pixels", "5×5 窗口近红外标准差"),
+    ("nir_relief", "1", -2, 2, "nir less its mean in 5 x 5 pixels", "近红外与 5×5 窗口均值之差"),
+    ("elevation", "m", -500, 9000, "height above the sea", "海拔"),
+    ("slope", "degree", 0, 90, "slope of the ground", "坡度"),
+    ("northness", "1", -1, 1, "northward part of the ground's unit normal", "坡面法向量北向分量"),
+    ("eastness", "1", -1, 1, "eastward part of the ground's unit normal", "坡面法向量东向分量"),
+)
+"""Features that are no band, index or spread: name, unit, range and meaning."""
+
 VARIABLES: dict[str, Variable] = {
     variable.name: variable
     for variable in (
@@ -117,6 +128,7 @@ VARIABLES: dict[str, Variable] = {
         _index("ndre", "normalised difference red edge (nir08, rededge1)", "归一化红边指数"),
         _index("bsi", "bare soil index (swir16, red, nir, blue)", "裸土指数"),
         _index("ndwi", "normalised difference water index (green, nir)", "归一化水体指数"),
+        *(Variable(n, "float32", u, lo, hi, "NaN", en, zh) for n, u, lo, hi, en, zh in _FEATURES),
         Variable("landcover", "uint8", "class", 0, 10, "0", "land-cover class", "土地覆盖类别"),
         Variable("confidence", "float32", "1", 0, 1, "NaN", "probability of the class", "类别概率"),
         *(_probability(code) for code in range(1, 11)),

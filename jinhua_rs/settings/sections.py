@@ -6,14 +6,16 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from jinhua_rs.grid import Grid
+from jinhua_rs.period import Period
 from jinhua_rs.scene import BAND_NAMES
 from jinhua_rs.settings.definitions import Definitions
 from jinhua_rs.settings.patches import Patches
 from jinhua_rs.settings.plan import TARGETS, THEMES, Section, Target, Theme
 
 __all__ = [
-    "Area", "Atlas", "Certificate", "Cluster", "Composite", "Gates", "Interpretation", "Layers",
-    "Mask", "Model", "Output", "Patches", "Reference", "Refine", "Report", "Run", "Section",
+    "Area", "Atlas", "Certificate", "Cluster", "Composite", "Features", "Gates", "Interpretation",
+    "Layers", "Mask", "Model", "Output", "Patches", "Reference", "Refine", "Report", "Run",
+    "Section",
     "Settings", "Stac", "Target", "Theme", "Time",
 ]  # fmt: skip
 
@@ -148,6 +150,25 @@ class Cluster(Section):
     """How long a scheduler without any worker is borne, seconds; Slurm's queue is not bounded."""
 
 
+class Features(Section):
+    """What a model is told of a pixel beside the period's own bands, indices and spreads."""
+
+    seasons: tuple[Literal["Q1", "Q2", "Q3", "Q4"], ...] = ()
+    """
+    Companion quarters of the same calendar year, such as ``("Q1",)``: their bands, indices and
+    spreads, and the change of the indices since then. What they did not see is not classified.
+    """
+    texture: bool = True
+    """Spread of near infrared in 5 x 5 pixels."""
+    terrain: bool = True
+    """Height, slope and the side that it faces, where ``[mask] dem`` is set."""
+
+    def companions(self, period: Period) -> dict[str, Period]:
+        """Companion quarters of a period by the suffix of their features; never the period."""
+        found = {name.lower(): Period(period.year, int(name[1])) for name in sorted(self.seasons)}
+        return {name: quarter for name, quarter in found.items() if quarter != period}
+
+
 class Model(Section):
     """Where the land-cover and canopy models come from."""
 
@@ -157,12 +178,21 @@ class Model(Section):
     """Point layer with columns ``class`` (code) and/or ``canopy`` (0-1)."""
     period: str = ""
     """Period of the samples; empty means the baseline, or the run's own."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "landcover"
+    """Name of a model that is trained; of simulated data it gets ``sim-`` in front."""
     seed: int = 20200101
     """Of the forests and of the dealing of blocks."""
     block_m: Annotated[float, Field(gt=0)] = 5_000.0
     """Side of the spatial blocks that are held out together, metres."""
     trees: Annotated[int, Field(ge=10, le=1000)] = 100
-    """Trees of a random forest."""
+    """Trees of a random forest; with ``tune`` the most that are tried."""
+    tune: bool = False
+    """Choose the size of the forest by blocks: the smallest of equal accuracy; takes minutes."""
+    hysteresis: Annotated[float, Field(ge=0, lt=0.2)] = 0.02
+    """
+    A pixel changes between forest and other land since the baseline only if its canopy passes
+    0.20 by this much; 0 is the plain cut.
+    """
 
 
 class Refine(Section):
@@ -295,6 +325,7 @@ class Settings(Section):
     mask: Mask = Mask()
     composite: Composite = Composite()
     certificate: Certificate = Certificate()
+    features: Features = Features()
     model: Model = Model()
     refine: Refine = Refine()
     reference: Reference = Reference()
@@ -314,6 +345,12 @@ class Settings(Section):
     def grid(self) -> Grid:
         """The pixel grid of ``[area]``."""
         return Grid(self.area.crs, self.area.resolution, self.area.tile_size)
+
+    @property
+    def all_year(self) -> "Settings":
+        """The same without ``[composite] season``."""
+        whole = self.composite.model_copy(update={"season": ()})
+        return self.model_copy(update={"composite": whole})
 
     @property
     def atlas_stac(self) -> Stac:

@@ -1,45 +1,29 @@
-"""The work on one tile: what a worker does, ending in a finished, checksummed folder."""
+"""Seeing one tile: its scenes looked at, and composited into a finished, checksummed folder."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
-import pandas as pd
 import xarray as xr
 from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 from odc.geo.xr import rasterize, xr_coords
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs import (
-    catalog,
-    certificate,
-    change,
-    composite,
-    cube,
-    features,
-    landcover,
-    masks,
-    opening,
-    store,
-)
+from jinhua_rs import catalog, certificate, composite, cube, masks, opening, store
 from jinhua_rs.grid import Tile
 from jinhua_rs.period import Period
+from jinhua_rs.pieces.made import Made
 from jinhua_rs.scene import Scene
 from jinhua_rs.schema import Window
 from jinhua_rs.settings import Composite, Mask, Stac
 
 __all__ = [
     "CompositeJob",
-    "Made",
-    "change_tile",
-    "classify_tile",
     "composite_tile",
     "examine_scenes",
-    "features_at",
     "inspect_scene",
     "measure_step",
 ]
@@ -49,22 +33,6 @@ _LOOKS_BYTES = 1 << 30
 Bytes of looks in a strip: with more dates a tile is composited in more strips. Where a strip begins
 follows from the scenes alone; positions are exact to 1e-4 pixel wherever that is.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """
-    What became of a tile: ``done`` or ``reused``.
-
-    ``broken`` names the assets (``<scene>/<band>``) that could not be read, and why;
-    ``widened`` of its ``clear_pixels`` needed looks from the days around the period.
-    """
-
-    tile: str
-    state: str
-    broken: dict[str, str]
-    clear_pixels: int
-    widened: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,70 +202,3 @@ def _settled(
 def _courier(stac: Stac) -> catalog.Courier:
     """Keep one courier, and so its connections and its token, per worker."""
     return catalog.Courier.of(stac)
-
-
-def features_at(source: Path, bands: Sequence[str], points: gpd.GeoDataFrame) -> pd.DataFrame:
-    """
-    Read the features of a tile at points.
-
-    Returns
-    -------
-    DataFrame
-        One row a point: the features (NaN = not seen), ``x``, ``y`` (metres, CRS of the
-        grid), and ``class``, ``canopy`` and ``group`` as far as the points have them.
-    """
-    if points.empty:
-        return pd.DataFrame()
-    stacked = features.stack(store.open_tile(source).load(), bands)
-    x, y = points.geometry.x.to_numpy(), points.geometry.y.to_numpy()
-    at = stacked.sel(x=xr.DataArray(x), y=xr.DataArray(y), method="nearest")
-    table = pd.DataFrame(at.to_numpy().T, columns=list(stacked["feature"].to_numpy()))
-    known = [name for name in ("class", "canopy", "group") if name in points]
-    return table.assign(x=x, y=y, **{name: points[name].to_numpy() for name in known})
-
-
-def classify_tile(path: Path, key: str, source: Path, model: Path, label: str) -> Made:
-    """Name the land and its canopy cover on one tile, from its composite."""
-    if store.is_sealed(path, key):
-        return Made(path.stem, "reused", {}, int(store.read_facts(path)["clear_pixels"]))
-    data = store.open_tile(source).load()
-    trained = _model(model)
-    bands = [name for name in trained.card.feature_names if name in data and name not in _SPREADS]
-    stacked = features.stack(data, bands)
-    named = landcover.predict(stacked, trained).assign(features.index_maps(data))
-    store.write_tile(path, named, label)
-    clear_pixels = int((named["forest"] != 0).sum())
-    canopy = trained.card.canopy
-    slope = None if canopy is None else canopy.slope
-    store.seal(path, key, {"clear_pixels": clear_pixels, "canopy_slope": slope})
-    return Made(path.stem, "done", {}, clear_pixels)
-
-
-_SPREADS = ("smad", "emad", "bcmad")
-
-
-@lru_cache(maxsize=2)
-def _model(folder: Path) -> landcover.Model:
-    """Load a model once per worker."""
-    return landcover.Model.load(folder)
-
-
-Cover = tuple[Path, Path]
-"""Tiles of one place and period: the refined tree cover, and the named land with its canopy."""
-
-
-def change_tile(path: Path, key: str, before: Cover, after: Cover, label: str) -> Made:
-    """Compare the tree cover of one tile with its baseline."""
-    if store.is_sealed(path, key):
-        return Made(path.stem, "reused", {}, int(store.read_facts(path)["clear_pixels"]))
-    compared = change.forest_change(*map(_cover, (before, after)))
-    store.write_tile(path, compared.to_dataset(name="change"), label)
-    clear_pixels = int((compared != 0).sum())
-    store.seal(path, key, {"clear_pixels": clear_pixels})
-    return Made(path.stem, "done", {}, clear_pixels)
-
-
-def _cover(tiles: Cover) -> xr.Dataset:
-    forest, land = (store.open_tile(path) for path in tiles)
-    canopy = {"canopy": land["canopy"]} if "canopy" in land else {}
-    return forest[["forest"]].assign(canopy).load()

@@ -209,12 +209,11 @@ def mirror(
 def verify(
     context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
 ) -> None:
-    """校验已发布成果 · check checksums, tables, maps and counts of a published period."""
+    """校验已发布成果与图斑台账 · check a published period, its patches and the verdicts."""
     speech: Speech = context.obj
-    settings = _settings(config)
-    unit = planning.unit_code(settings, county)
-    folder = planning.period_folder(settings, Period.parse(period), unit) / planning.PUBLISHED
-    checked = upkeep.verify(folder)
+    place = Place.of(Period.parse(period), _settings(config), county)
+    folder = place.folder / planning.PUBLISHED
+    checked = upkeep.verify(folder) + upkeep.verify_followed(place)
     speech.tell({"folder": str(folder), "checked": checked, "damaged": 0})
     speech.say(f"{folder}: {checked} files are whole", f"{folder}：{checked} 项全部完好")
 

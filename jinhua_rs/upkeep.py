@@ -12,11 +12,13 @@ import rasterio
 
 from jinhua_rs import catalog, figures, planning, regions, report, schema, store
 from jinhua_rs.errors import IntegrityError, JinhuaError
+from jinhua_rs.following import Place
 from jinhua_rs.ledger import Ledger
+from jinhua_rs.patches import Book
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings
 
-__all__ = ["Finding", "State", "doctor", "state_of", "verify"]
+__all__ = ["Finding", "State", "doctor", "state_of", "verify", "verify_followed"]
 
 STAGES = ("composite", "land", "refined", "forest", "change")
 
@@ -102,6 +104,27 @@ def verify(folder: Path) -> int:
             "请删除后重新运行该时段",
         )
     return len((folder / store.SUMS).read_text(encoding="utf-8").splitlines())
+
+
+def verify_followed(place: Place) -> int:
+    """
+    Check what was followed up, if anything was, and the book of verdicts.
+
+    Returns
+    -------
+    int
+        Number of files that were checked; 0 where nothing was followed up.
+
+    Raises
+    ------
+    IntegrityError
+        Naming what is damaged, the first line of the book that was changed, or that the book lacks
+        verdicts which the register knew.
+    """
+    if not (place.target / store.SUMS).is_file():
+        return 0
+    place.memory(Book(place.verdicts))
+    return len((place.target / store.SUMS).read_text(encoding="utf-8").splitlines())
 
 
 def _disagreements(folder: Path) -> list[str]:

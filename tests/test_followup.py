@@ -13,7 +13,7 @@ import pyogrio
 import pytest
 from patch_world import counties, drawn, put, square
 
-from jinhua_rs import cli, followup, patches, store
+from jinhua_rs import cli, followup, patches, store, upkeep
 from jinhua_rs.errors import IntegrityError, LockedError, NoDataError
 from jinhua_rs.following import Place, find_followed
 from jinhua_rs.patches import Book, State, Verdict
@@ -207,6 +207,17 @@ def test_a_damaged_register_or_a_book_cut_short_stops_the_next_period(year):
         file.write("\n")
     with pytest.raises(IntegrityError, match="is damaged"):
         year.follow(Q3)
+
+
+def test_verify_looks_at_the_register_and_at_the_chain_of_verdicts(year):
+    year.decide("330782-2024Q1-0001")
+
+    assert upkeep.verify_followed(year.place(Q3)) > 8
+    assert upkeep.verify_followed(year.place("2025Q1")) == 0
+    book = year.place(Q1).verdicts
+    book.write_text(book.read_text("utf-8").replace("甲", "乙"), "utf-8")
+    with pytest.raises(IntegrityError, match="changed at line 1"):
+        upkeep.verify_followed(year.place(Q3))
 
 
 def test_another_run_holds_the_period(world):

@@ -11,7 +11,7 @@ from jinhua_rs import handing
 from jinhua_rs.delivery import FORMATS
 from jinhua_rs.errors import PartialError
 from jinhua_rs.following import Followed, Place, find_followed
-from jinhua_rs.patches import by_county, screen
+from jinhua_rs.patches import Book, by_county, screen
 from jinhua_rs.period import Period
 from jinhua_rs.settings import load_settings
 from jinhua_rs.speech import Speech
@@ -86,7 +86,8 @@ def take_back(
 
 def tell(place: Place, followed: Followed, speech: Speech) -> None:
     """Print patches by county, and which later periods must be followed up again."""
-    table = by_county(followed.register, place.counties, place.settings.patches)
+    rejected = Book(place.verdicts).rejected
+    table = by_county(followed.register, place.counties, place.settings.patches, rejected=rejected)
     speech.tell(
         {
             "folder": str(followed.folder),

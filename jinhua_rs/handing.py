@@ -54,10 +54,10 @@ def hand_out(
             f"unknown format {unknown[0]!r}; known are {', '.join(delivery.FORMATS)}",
             zh=f"未知格式 {unknown[0]!r}；可用：{'、'.join(delivery.FORMATS)}",
         )
-    followed, rules = find_followed(place), place.settings.patches
+    followed, rules, book = find_followed(place), place.settings.patches, Book(place.verdicts)
     given = Handover(
-        rows=list(delivery.rows(followed.register, Book(place.verdicts), rules, followed.label)),
-        counties=by_county(followed.register, place.counties, rules),
+        rows=list(delivery.rows(followed.register, book, rules, followed.label)),
+        counties=by_county(followed.register, place.counties, rules, rejected=book.rejected),
         crs=place.settings.area.crs,
         title=f"{place.area_zh} {place.period.name_zh} 图斑",
         label=followed.label,

@@ -117,7 +117,7 @@ def draw(
         Of the season, oldest first; the last is the period itself.
     """
     rules = place.settings.patches
-    table = patches.by_county(register, place.counties, rules)
+    table = patches.by_county(register, place.counties, rules, rejected=book.rejected)
     table.to_csv(folder / "patches-by-county.csv")
     english = place.counties["name_en"].to_dict()
     rows = [
@@ -130,7 +130,7 @@ def draw(
     ]
     title = Words("分县图斑数量与面积", "Patches by county")
     (folder / "patches-counties.png").write_bytes(patch_bars(rows, brief.caption(title)))
-    (folder / "patches-map.png").write_bytes(_map(place, register, brief))
+    (folder / "patches-map.png").write_bytes(_map(place, register, book, brief))
     values = patches.worth(register, book, rules)
     seen = [p for p in register.seen_now if values[p.id].rank]
     foremost = sorted(seen, key=lambda patch: values[patch.id].rank)[:_CHIPS]
@@ -141,10 +141,10 @@ def draw(
         (folder / "patches-chips.png").write_bytes(pair_sheet(chips, brief.caption(title)))
 
 
-def _map(place: Place, register: Register, brief: Brief) -> bytes:
-    """Draw the patches that may be reported, by kind and tier."""
+def _map(place: Place, register: Register, book: Book, brief: Brief) -> bytes:
+    """Draw the patches that may be reported and were not rejected, by kind and tier."""
     rules = place.settings.patches
-    seen = register.seen_now
+    seen = [patch for patch in register.seen_now if patch.id not in book.rejected]
     kinds = [(p.kind, patches.tier(p.facts.area_m2, rules)) for p in seen]
     layer = gpd.GeoDataFrame(
         {"category": [f"{kind} {size}" for kind, size in kinds]},

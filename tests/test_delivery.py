@@ -46,7 +46,7 @@ def book(tmp_path):
 def given(register, book, label=LABEL):
     return Handover(
         rows=list(delivery.rows(register, book, RULES, label)),
-        counties=by_county(register, counties(), RULES),
+        counties=by_county(register, counties(), RULES, rejected=()),
         crs=CRS, title="金华市 2024年第一季度 图斑", label=label, rules=RULES, now=NOW,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ import pytest
 from patch_world import counties, drawn, put, square
 
 from jinhua_rs import cli, followup, patches, store, upkeep
-from jinhua_rs.errors import IntegrityError, LockedError, NoDataError
+from jinhua_rs.errors import ConfigError, IntegrityError, LockedError, NoDataError
 from jinhua_rs.following import Place, find_followed
 from jinhua_rs.patches import Book, State, Verdict
 from jinhua_rs.period import Period
@@ -134,7 +134,8 @@ def test_a_correction_keeps_reviewed_patches_and_says_what_is_outdated(year):
     followed = year.follow(Q1)
 
     kept = followed.register.by_id
-    assert (kept[name].outline.area, kept[name].version, kept[name].stands) == (800.0, 1, True)
+    # as Q3 showed it when it was judged: its third outline
+    assert (kept[name].outline.area, kept[name].version, kept[name].stands) == (800.0, 3, True)
     assert kept["330782-2024Q1-0002"].withdrawn
     assert "330782-2024Q3-0002" in kept  # what Q3 found there has its name already
     assert followed.outdated == (Q2, Q3)
@@ -286,11 +287,22 @@ def test_the_command_line_shows_patches_by_county(world, jinhua):
 def test_counties_add_up_to_all_patches(year):
     place, register = year.place(Q1), find_followed(year.place(Q1)).register
 
-    table = patches.by_county(register, place.counties, place.settings.patches)
+    rules = place.settings.patches
+    table = patches.by_county(register, place.counties, rules, rejected=())
+    without = patches.by_county(register, place.counties, rules, rejected=["330782-2024Q1-0001"])
 
     assert table["loss_mu"].sum() == pytest.approx(800 * 15 / 1e4)
     assert table["gain_candidate_n"].sum() == 1
     assert table["gain_n"].sum() == 0
+    assert without["loss_mu"].sum() == 0
+
+
+def test_a_hole_as_large_as_a_patch_is_no_setting(world):
+    with world.config.open("a") as file:
+        file.write("[patches]\nhole_m2 = 900\n")
+
+    with pytest.raises(ConfigError, match="hole_m2 must not exceed candidate_m2"):
+        world.place(Q1)
 
 
 def test_pictures_and_table_go_out_with_the_register(year):

@@ -266,6 +266,31 @@ def test_a_reviewed_patch_survives_a_correction_that_no_longer_finds_it(tmp_path
     assert patch.sightings[-1].area_m2 == 0.0
 
 
+def test_a_patch_stays_as_it_was_judged_when_a_period_before_that_is_corrected(tmp_path):
+    name = f"330782-{Q1}-0001"
+    first = follow(tmp_path, "LL......\nLL......", Q1)
+    second = follow(tmp_path, "LLLL....\nLLLL....", Q2, Memory(first))
+    third = follow(tmp_path, "LLLL....\nLLLL....", Q3, Memory(second))
+    frozen = frozenset([name])  # judged as Q3 showed it, 800 m²
+
+    corrected = follow(tmp_path, "LLL.....\nLLL.....", Q2, Memory(first, second, (third,), frozen))
+    after = follow(tmp_path, "LLLL....\nLLLL....", Q3, Memory(corrected, third, (), frozen))
+
+    for register in (corrected, after):
+        assert register.by_id[name].outline.equals(third.by_id[name].outline)
+        assert register.by_id[name].version == 2
+    assert history(after, name) == [(Q1, "new"), (Q2, "frozen"), (Q3, "frozen")]
+
+
+def test_a_frozen_patch_of_which_little_is_seen_does_not_count_for_the_period(tmp_path):
+    name = f"330782-{Q1}-0001"
+
+    register = chain(tmp_path, "LLLLLL\nLLLLLL", "LL....\nLL....", frozen=[name])
+
+    assert register.by_id[name].sightings[-1].area_m2 == 400.0
+    assert register.seen_now == ()
+
+
 def test_a_register_is_read_as_it_was_written_and_damage_is_noticed(tmp_path):
     register = chain(tmp_path, "LLLLLLLL\nLLLLLLLL", "LLLL.LLL\nLLLL.LLL")
     write_register(tmp_path, register)

@@ -38,8 +38,17 @@ class Memory:
         return (self.former, *own, *self.later)
 
     def everyone(self) -> dict[str, Patch]:
-        """Every patch of any register, as the nearest register knows it."""
-        return {p.id: p for register in reversed(self.registers) for p in register.patches}
+        """
+        Every patch of any register, as the nearest register knows it.
+
+        A frozen one is as it was judged, which is its newest version in any register.
+        """
+        found: dict[str, Patch] = {}
+        for patch in (p for register in reversed(self.registers) for p in register.patches):
+            judged = patch.id in self.frozen and patch.id in found
+            if not judged or patch.version >= found[patch.id].version:
+                found[patch.id] = patch
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +152,7 @@ def register_of(seen: Seen, facts: Sequence[Facts | None], memory: Memory, perio
             patches[name] = replace(patches[name], merged_into=given[at])
             links.add(Link(period, name, given[at], "merge"))
     everyone = memory.everyone()
-    for name in memory.frozen & everyone.keys():
+    for name in sorted(memory.frozen & everyone.keys()):
         inside, beside = seen.frozen.get(name, (0.0, 0.0))
         if inside or name in patches or name in own:
             patches[name] = _reviewed(everyone[name], inside, beside, period)

@@ -120,11 +120,12 @@ class _Pixels:
         return ["" if np.isnan(d) else str(_EPOCH + timedelta(days=int(d))) for d in days]
 
     def number(self, name: str, which: str) -> list[object]:
-        """Mean, or median as a whole number, of what is not NaN; None where there is nothing."""
+        """Mean, or median as a whole number, of finite values; None where there is none."""
         values = self._values(name)
         if values is None:
             return [None] * self.found.n
-        found = self._all(values.dropna().astype("float64").groupby(level=0).agg(which))
+        seen = values[np.isfinite(values)].astype("float64")
+        found = self._all(seen.groupby(level=0).agg(which))
         whole = which == "median"
         return [None if np.isnan(v) else int(v) if whole else round(float(v), 4) for v in found]
 

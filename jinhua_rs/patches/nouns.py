@@ -129,5 +129,11 @@ class Register:
 
     @property
     def seen_now(self) -> tuple[Patch, ...]:
-        """Patches that stand and that the register's own period saw."""
-        return tuple(p for p in self.patches if p.stands and p.last_period == self.period)
+        """Patches that stand and of which the register's own period saw half at least."""
+        return tuple(
+            patch
+            for patch in self.patches
+            if patch.stands
+            and patch.last_period == self.period
+            and 2 * patch.sightings[-1].area_m2 >= patch.facts.area_m2
+        )

@@ -1,6 +1,7 @@
 """Patches counted by county: how many and how much ground, losses and gains, by tier."""
 
 from collections import Counter
+from collections.abc import Collection
 
 import geopandas as gpd
 import pandas as pd
@@ -14,9 +15,11 @@ from jinhua_rs.units import mu
 __all__ = ["by_county", "screen"]
 
 
-def by_county(register: Register, counties: gpd.GeoDataFrame, rules: Patches) -> pd.DataFrame:
+def by_county(
+    register: Register, counties: gpd.GeoDataFrame, rules: Patches, *, rejected: Collection[str]
+) -> pd.DataFrame:
     """
-    Count the patches that a register's own period saw.
+    Count the patches that a register's own period saw, but for those that people rejected.
 
     A patch on a border counts where most of it lies, so that the counties add up to the total.
 
@@ -26,6 +29,8 @@ def by_county(register: Register, counties: gpd.GeoDataFrame, rules: Patches) ->
     counties : GeoDataFrame
         Index code, column ``name_zh``.
     rules : settings.Patches
+    rejected : collection of str
+        Ids to leave out.
 
     Returns
     -------
@@ -35,7 +40,7 @@ def by_county(register: Register, counties: gpd.GeoDataFrame, rules: Patches) ->
     """
     found: Counter[tuple[str, str]] = Counter()
     ground: dict[tuple[str, str], float] = {}
-    for patch in register.seen_now:
+    for patch in (one for one in register.seen_now if one.id not in rejected):
         where, size = patch.facts.county, tier(patch.facts.area_m2, rules)
         found[where, f"{patch.kind}_{size}_n"] += 1
         if size != "candidate":

@@ -152,6 +152,11 @@ class Book:
         return {verdict.patch: verdict.after for verdict in self.verdicts}
 
     @property
+    def rejected(self) -> frozenset[str]:
+        """Patches that were found to be none."""
+        return frozenset(name for name, state in self.states.items() if state is State.REJECTED)
+
+    @property
     def counts(self) -> Counter[str]:
         """Number of verdicts of each patch."""
         return Counter(verdict.patch for verdict in self.verdicts)

@@ -1,8 +1,8 @@
 """The section that says which changed ground is a patch, and which are looked at first."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from jinhua_rs.settings.plan import Section
 
@@ -42,3 +42,9 @@ class Patches(Section):
     """The same on a reported planting parcel, which explains it."""
     weight_permits: float = -0.8
     """The same under a felling permit, which explains it."""
+
+    @model_validator(mode="after")
+    def _no_patch_lies_in_a_filled_hole(self) -> Self:
+        if self.hole_m2 > self.candidate_m2:
+            raise ValueError("hole_m2 must not exceed candidate_m2; hole_m2 不得大于 candidate_m2")
+        return self

@@ -146,6 +146,9 @@ def test_a_design_comes_back_as_it_was(tmp_path, design):
         lambda told: told | {"seed": 12},
         lambda told: told | {"points": told["points"][:-1]},
         lambda told: told | {"points": [*told["points"][:-1], told["points"][0]]},
+        lambda told: (
+            told | {"points": [told["points"][0] | {"point": "../x"}, *told["points"][1:]]}
+        ),
         lambda told: {"id": told["id"]},
         lambda _: [],
     ],

@@ -4,16 +4,15 @@ People look at points: the sample is drawn from a map, handed out blind, and rea
 A design never reaches an interpreter, and no map class does.
 """
 
-from jinhua_rs.interpretation.frame import NEAR, survey
+from jinhua_rs.interpretation.frame import survey
 from jinhua_rs.interpretation.imagery import Imagery
-from jinhua_rs.interpretation.keeping import read_design, require_new, strata_table, write_design
+from jinhua_rs.interpretation.keeping import read_design, require_new, write_design
 from jinhua_rs.interpretation.package import Manifest, Order, read_manifest, write_package
 from jinhua_rs.interpretation.reading import Reading, read_package
 from jinhua_rs.interpretation.reference import join
 from jinhua_rs.interpretation.telling import reading_facts, reading_lines, reading_table
 
 __all__ = [
-    "NEAR",
     "Imagery",
     "Manifest",
     "Order",
@@ -26,7 +25,6 @@ __all__ = [
     "reading_lines",
     "reading_table",
     "require_new",
-    "strata_table",
     "survey",
     "write_design",
     "write_package",

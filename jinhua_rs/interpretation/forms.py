@@ -163,7 +163,10 @@ def _write_checks(
 
 def _write_guide(sheet: Worksheet, handout: Handout, looks: dict[str, Format]) -> None:
     sheet.hide_gridlines(2)
-    sheet.set_column(0, 0, 14)
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_column(0, 0, 18)
     sheet.set_column(1, 1, _PROSE_WIDTH)
     sheet.write_string(0, 0, "样点判读说明", looks["title"])
     facts = [
@@ -173,7 +176,7 @@ def _write_guide(sheet: Worksheet, handout: Handout, looks: dict[str, Format]) -
         ("样点数", str(len(handout.points))),
     ]
     if handout.label:
-        sheet.write_string(1, 0, handout.label, looks["mark"])
+        sheet.write_string(0, 1, handout.label, looks["mark"])
     for row, (key, text) in enumerate([*facts, *guide(handout)], start=2):
         sheet.write_string(row, 0, key, looks["key"])
         sheet.write_string(row, 1, text, looks["prose"])

@@ -9,10 +9,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import rasterio
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from rasterio.errors import RasterioIOError
 from rasterio.features import rasterize
+from rasterio.transform import array_bounds
 from rasterio.windows import Window
 from scipy import ndimage
 from shapely.geometry.base import BaseGeometry
@@ -71,7 +73,9 @@ def survey(raster: Path, units: gpd.GeoDataFrame, *, buffer_px: int = 0) -> Fram
     for block, transform in cut():
         inside = block.stratum >= 0
         total += np.bincount(block.stratum[inside], minlength=len(total))
-        for place, unit in enumerate(units.geometry):
+        edges = shapely.box(*array_bounds(*block.stratum.shape, transform))
+        for place in np.flatnonzero(units.intersects(edges)):
+            unit = units.geometry.iloc[place]
             here = inside & _within(unit, block.stratum.shape, transform)
             counts[place] += np.bincount(block.stratum[here], minlength=len(total))
     names = [(county, name) for county in land.counties for name in classes]

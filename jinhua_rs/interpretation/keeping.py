@@ -1,5 +1,6 @@
 """A design on disk: one JSON that can be checked, a point layer and a table for other tools."""
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jinhua_rs.estimation.design import Design, FrameFacts
 __all__ = ["design_points", "read_design", "require_new", "strata_table", "write_design"]
 
 _NAME = "design.json"
+_POINT = re.compile(r"P\d{4,9}")  # names become names of files
 _STRATA = ["county", "name", "class", "pixels", "n"]
 _POINTS = ["point", "column", "row", "stratum", "batch"]
 
@@ -109,11 +111,12 @@ def _facts(design: Design) -> dict[str, object]:
 
 
 def _as_counted(design: Design) -> bool:
-    """Tell whether each stratum has the points it says, and every point its own name."""
+    """Tell whether each stratum has the points it says, and every point a name of its own."""
     counted = design.points["stratum"].value_counts()
     counted = counted.reindex(design.strata.index, fill_value=0)
     names = design.points["point"]
-    return bool((counted == design.strata["n"]).all() and names.is_unique)
+    named = names.is_unique and all(_POINT.fullmatch(name) for name in names)
+    return bool((counted == design.strata["n"]).all() and named)
 
 
 def design_points(design: Design) -> gpd.GeoDataFrame:

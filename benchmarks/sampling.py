@@ -255,9 +255,9 @@ functions; points are read without error. *held*: per cent of the 95 % intervals
 counts (`estimation/simulate.py`); *width* of the interval; *mean error* of the estimate;
 *claimed*: per cent of the samples that find a change.
 
-Intervals are wider than planned, since this map is worse than the accuracies planned for (0.95, 0.93);
-they hold what they promise all the same. Those of a rare change err on the side of doubt: they allow
-for one more changed point than was met.
+Intervals are wider than planned, since this map is worse than the accuracies planned for (0.95 and
+0.93); they hold what they promise all the same. Those of a rare change err on the side of doubt:
+they allow for one more changed point than was met.
 
 Regenerate: `python -m benchmarks.sampling`.
 """

@@ -186,7 +186,7 @@ class Plan:
     @property
     def decisive(self) -> tuple[str, ...]:
         """Sections of the settings that change what a period says, and name no place on disk."""
-        changing = "time", "composite", "certificate", "features", "refine"
+        changing = "time", "composite", "certificate", "features", "refine", "alerts"
         return (*changing, "gates", "definitions", "targets", "report")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs import __version__, forest, report, schema, store
+from jinhua_rs import __version__, causes, forest, report, schema, store
 from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.estimation.trend import trend_rows
@@ -38,6 +38,13 @@ _MAPS = {
     "forest": ("forest", schema.FOREST_CLASSES),
     "steps": ("forest", STEP_CLASSES),
     "change": ("change", schema.CHANGE_CLASSES),
+    "alert": ("alerts", causes.ALERT_CLASSES),
+    "alert_confidence": ("alerts", causes.CONFIDENCE_CLASSES),
+    "alert_cause": ("alerts", causes.CAUSE_CLASSES),
+    "alert_day": ("alerts", ()),
+    "alert_last": ("alerts", ()),
+    "alert_size": ("alerts", ()),
+    "n_looks": ("alerts", ()),
 }
 """Variable of each published map: the product that holds it, and its classes."""
 

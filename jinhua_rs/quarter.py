@@ -10,7 +10,17 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs import __version__, features, landcover, masks, pieces, planning, publishing, store
+from jinhua_rs import (
+    __version__,
+    features,
+    landcover,
+    masks,
+    pieces,
+    planning,
+    publishing,
+    store,
+    watching,
+)
 from jinhua_rs.consistency import refine_the_land
 from jinhua_rs.crew import carry_out, ledger_of
 from jinhua_rs.errors import ConfigError, NoDataError
@@ -63,14 +73,23 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
     with ExitStack() as held:
         workers, ground = _seen(plan, {training, plan.period, baseline or training}, held, progress)
         model = learn(ground[training], workers, progress)
-        if baseline is None:
-            current = _named(ground[plan.period], model, {}, workers, progress)
+        before = _named(ground[baseline], model, {}, workers, progress) if baseline else None
+        prior = before.tiles["land"] if before else {}
+        current = _named(ground[plan.period], model, prior, workers, progress)
+        if _watched(plan):
+            alerts = watching.watch(current.plan, workers, progress, prior=prior)
+            current = replace(current, tiles={**current.tiles, watching.PRODUCT: alerts})
+        if before is None:
             return publishing.publish(current, None, now=now, progress=progress)
-        before = _named(ground[baseline], model, {}, workers, progress)
-        current = _named(ground[plan.period], model, before.tiles["land"], workers, progress)
         change = compare(current.plan, before.tiles, current.tiles, workers, progress)
         current = replace(current, tiles={**current.tiles, "change": change})
         return publishing.publish(current, before, now=now, progress=progress)
+
+
+def _watched(plan: Plan) -> tuple[Period, ...]:
+    """List the quarters of the watch; none where it is off, or the period is a year."""
+    on = plan.settings.alerts.enabled and plan.period.quarter is not None
+    return watching.quarters(plan) if on else ()
 
 
 def _named(
@@ -111,8 +130,9 @@ def _seen(
     beside = {p: plan.settings.features.companions(p) for p in wanted}
     every = wanted.union(*(quarters.values() for quarters in beside.values()))
     plans = {p: planning.sibling(plan, p) for p in sorted(every)}
-    for its_plan in plans.values():
-        held.enter_context(store.locked(its_plan.folder))
+    for period in sorted(every.union(_watched(plan))):
+        folder = planning.period_folder(plan.settings, period, plan.unit)
+        held.enter_context(store.locked(folder))
     needed = sum(planning.cost_of(its_plan).disk_bytes for its_plan in plans.values())
     store.require_space(plan.folder, needed)
     run_on, cluster = plan.settings.run, plan.settings.cluster

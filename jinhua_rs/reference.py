@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from jinhua_rs import report, schema
+from jinhua_rs import causes, report, schema
 from jinhua_rs.catalog import REASONS, profile_names
 from jinhua_rs.errors import JinhuaError
 from jinhua_rs.reference_words import COLUMNS, KEYS, LAYERS, SECTIONS, STATUSES
@@ -220,6 +220,9 @@ def _classes() -> Iterator[str]:
         "landcover": schema.LAND_CLASSES,
         "forest": schema.FOREST_CLASSES,
         "change": schema.CHANGE_CLASSES,
+        "alert": causes.ALERT_CLASSES,
+        "alert_confidence": causes.CONFIDENCE_CLASSES,
+        "alert_cause": causes.CAUSE_CLASSES,
     }
     for variable, classes in lists.items():
         table = _table(

@@ -100,6 +100,47 @@ _FEATURES: tuple[tuple[str, str, float, float, str, str], ...] = (
 )
 """Features that are no band, index or spread: name, unit, range and meaning."""
 
+
+def _watched() -> tuple[Variable, ...]:
+    """Return what the watch says of a pixel, then what it remembers (empty = not watched)."""
+    days = ("d", -30_000, 60_000, "0")
+    return (
+        Variable("alert", "uint8", "class", 0, 3, "0", "alert of the watch", "监测预警"),
+        Variable("alert_confidence", "uint8", "class", 0, 3, "0", "confidence", "预警置信度"),
+        Variable(
+            "alert_day",
+            "int32",
+            *days,
+            "first anomalous look, days since 1970-01-01",
+            "首次异常观测日（自 1970-01-01 起的天数）",
+        ),
+        Variable(
+            "alert_last",
+            "int32",
+            *days,
+            "last look that confirms it, days since 1970-01-01",
+            "最近一次印证日（同上）",
+        ),
+        Variable("alert_cause", "uint8", "class", 0, 27, "0", "cause, or explanation", "预警原因"),
+        Variable("alert_size", "float32", "1", -2, 2, "NaN", "NDVI off its course", "NDVI 偏离"),
+        Variable("n_looks", "uint16", "count", 0, 65535, "0", "looks watched", "监测观测次数"),
+        Variable("alert_run", "uint8", "class", 0, 3, "0", "anomaly that runs", "进行中的异常"),
+        Variable("alert_hits", "uint8", "count", 0, 255, "0", "looks that confirm", "印证次数"),
+        Variable("alert_calm", "uint8", "count", 0, 255, "0", "looks against it", "未印证次数"),
+        Variable(
+            "last_look",
+            "int32",
+            *days,
+            "last look that counted, days since 1970-01-01",
+            "最近一次有效观测日（同上）",
+        ),
+        Variable("alert_prior", "uint8", "class", 0, 10, "0", "class before", "变化前类别"),
+        Variable("history", "float32", "1", -3.2, 3.2, "NaN", "usual course", "历史常态系数"),
+        Variable("history_spread", "float32", "1", 0, 3.2, "NaN", "its deviation", "常态离差"),
+        Variable("history_looks", "uint16", "count", 0, 65535, "0", "its looks", "常态观测次数"),
+    )
+
+
 VARIABLES: dict[str, Variable] = {
     variable.name: variable
     for variable in (
@@ -149,6 +190,7 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "change", "uint8", "class", 0, 4, "0", "forest change between periods", "林地变化"
         ),
+        *_watched(),
     )
 }
 

@@ -3,6 +3,7 @@
 from jinhua_rs.settings.definitions import Definitions
 from jinhua_rs.settings.loading import ENV_PREFIX, Sourced, load_settings
 from jinhua_rs.settings.sections import (
+    Alerts,
     Area,
     Atlas,
     Certificate,
@@ -29,6 +30,7 @@ from jinhua_rs.settings.sections import (
 
 __all__ = [
     "ENV_PREFIX",
+    "Alerts",
     "Area",
     "Atlas",
     "Certificate",

@@ -8,15 +8,15 @@ from pydantic import Field
 from jinhua_rs.grid import Grid
 from jinhua_rs.period import Period
 from jinhua_rs.scene import BAND_NAMES
+from jinhua_rs.settings.alerts import Alerts
 from jinhua_rs.settings.definitions import Definitions
 from jinhua_rs.settings.patches import Patches
 from jinhua_rs.settings.plan import TARGETS, THEMES, Section, Target, Theme
 
 __all__ = [
-    "Area", "Atlas", "Certificate", "Cluster", "Composite", "Features", "Gates", "Interpretation",
-    "Layers", "Mask", "Model", "Output", "Patches", "Reference", "Refine", "Report", "Run",
-    "Section",
-    "Settings", "Stac", "Target", "Theme", "Time",
+    "Alerts", "Area", "Atlas", "Certificate", "Cluster", "Composite", "Features", "Gates",
+    "Interpretation", "Layers", "Mask", "Model", "Output", "Patches", "Reference", "Refine",
+    "Report", "Run", "Section", "Settings", "Stac", "Target", "Theme", "Time",
 ]  # fmt: skip
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -331,6 +331,7 @@ class Settings(Section):
     reference: Reference = Reference()
     interpretation: Interpretation = Interpretation()
     layers: Layers = Layers()
+    alerts: Alerts = Alerts()
     patches: Patches = Patches()
     gates: Gates = Gates()
     definitions: Definitions = Definitions()

@@ -162,7 +162,7 @@ def write_mosaic(
         If a tile is missing or damaged.
     """
     dtype = np.dtype(VARIABLES[variable].dtype)
-    counts = dtype.kind == "u"
+    counts = dtype.kind in "iu"
     profile = {
         "driver": "GTiff", "dtype": dtype, "count": 1, "nodata": _nodata(variable),
         "crs": str(geobox.crs), "transform": geobox.transform,

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -128,16 +129,16 @@ def _growth(bench: Bench) -> dict[str, Any]:
 
 
 def _county(bench: Bench) -> dict[str, Any]:
-    """Measure the whole county as the product makes it, on one worker and on two."""
-    works = [
-        Work(
-            f"{n} worker{'s'[: n - 1]}",
-            "benchmarks.ours:county",
-            {"twin": bench.twin, "workers": n},
-        )
-        for n in (1, 2)
-    ]
-    return _told(interleaved(works, 1))
+    """Measure the whole county on one worker and on two, and as two processes on their own."""
+
+    def work(name: str, **given: int) -> Work:
+        return Work(name, "benchmarks.ours:county", {"twin": bench.twin, **given})
+
+    found = interleaved([work("1 worker", workers=1), work("2 workers", workers=2)], bench.repeats)
+    halves = [work(f"half {n}", workers=1, part=n, of=2) for n in (0, 1)]
+    with ThreadPoolExecutor(len(halves)) as both:
+        found["each of 2 processes"] = list(both.map(run, halves))
+    return _told(found)
 
 
 def _kernels(bench: Bench) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What is measured on: the twin of a county on the zone line, its items, squares and dates."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "PERIOD",
     "SPEC",
     "SQUARE",
+    "Round",
     "Square",
     "items",
     "moved",
@@ -76,7 +78,11 @@ def whole_days(twin: Path) -> tuple[str, ...]:
     return tuple(sorted(seen))
 
 
-def rounds(twin: Path, number: int) -> list[dict[str, str]]:
+Round = Mapping[str, str]
+"""Days of the twin (ISO), and the days that they are said to be of."""
+
+
+def rounds(twin: Path, number: int) -> list[Round]:
     """
     Choose ``number`` looks at the squares: days of the twin, and the days they are said to be of.
 
@@ -85,11 +91,11 @@ def rounds(twin: Path, number: int) -> list[dict[str, str]]:
 
     Returns
     -------
-    list of dict
-        One for each round: day (ISO) to the day (ISO) that it stands for.
+    list of Round
     """
     every = whole_days(twin)
-    found, left, shift = [], number, 0
+    found: list[Round] = []
+    left, shift = number, 0
     while left > 0:
         n = min(left, len(every))
         chosen = [every[(2 * k + 1) * len(every) // (2 * n)] for k in range(n)]
@@ -98,12 +104,12 @@ def rounds(twin: Path, number: int) -> list[dict[str, str]]:
     return found
 
 
-def items(twin: Path, number: int) -> list[pystac.Item]:
-    """Read the STAC items of ``number`` looks, see :func:`rounds`, in order of time."""
+def items(twin: Path, chosen: Sequence[Round]) -> list[pystac.Item]:
+    """Read the STAC items of the looks of :func:`rounds`, in order of time."""
     every = [_item(path) for path in _files(twin)]
     found = [
         _moved(item, days[item.datetime.date().isoformat()])
-        for days in rounds(twin, number)
+        for days in chosen
         for item in every
         if item.datetime and item.datetime.date().isoformat() in days
     ]

@@ -4,13 +4,15 @@ Measuring a piece of work: a fresh process each time, its CPU seconds and its pe
 A piece of work is a module-level function of plain JSON arguments that returns JSON facts. It is
 called in a new Python process, so that no cache, pool or heap of an earlier piece helps or harms
 it. Imports are done before the clock starts, and with them whatever a module does once a
-process. All processes that it starts count: their CPU seconds by the kernel's own
-accounting, their memory by what they hold together at one instant.
+process. A generator function prepares until it yields for the first time; what it does from there
+to its second yield, which is of the facts, is measured. All processes that it starts count: their
+CPU seconds by the kernel's own accounting, their memory by what they hold together at one instant.
 
 ``python -m benchmarks.measure MODULE:FUNCTION JSON`` is the child's side.
 """
 
 import importlib
+import inspect
 import json
 import os
 import resource
@@ -23,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,19 +173,26 @@ def _most_held() -> float:
 
 
 def _cpu() -> float:
-    """CPU seconds of this process and of those it has waited for."""
+    """CPU seconds of this process, of those that it has waited for, and of those that live."""
     usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    done = sum(usage.ru_utime + usage.ru_stime for usage in usages)
+    living = (child.cpu_times() for child in psutil.Process().children(recursive=True))
+    return done + sum(times.user + times.system for times in living)
 
 
 def _main(function: str, answer: Path) -> None:
-    """Read arguments, call, and write what it took."""
+    """Read arguments, prepare, call, and write what it took."""
     module, _, name = function.partition(":")
     work = getattr(importlib.import_module(module), name)
-    arguments = json.load(sys.stdin)
+    call = partial(work, **json.load(sys.stdin))
+    steps: Iterator[Any] = iter(())
+    if inspect.isgeneratorfunction(work):
+        steps = call()
+        next(steps)
+        call = partial(next, steps)
     base = psutil.Process().memory_info().rss / _MIB
     cpu, start = _cpu(), time.perf_counter()
-    facts = work(**arguments)
+    facts = call()
     told = {
         "wall_s": time.perf_counter() - start,
         "cpu_s": _cpu() - cpu,
@@ -190,6 +200,8 @@ def _main(function: str, answer: Path) -> None:
         "base_mib": base,
         "facts": facts,
     }
+    for _ in steps:  # lets go of what it prepared
+        pass
     answer.write_text(json.dumps(told), "utf-8")
 
 

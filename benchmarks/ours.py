@@ -1,6 +1,7 @@
 """The house's own side: from STAC search to composite and features, as its recipe does it."""
 
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC
@@ -18,7 +19,7 @@ from jinhua_rs import catalog, composite, cube, features, masks, pieces, store, 
 from jinhua_rs.composite import kernels  # noqa: F401 - else it is imported within what is timed
 from jinhua_rs.cube.placement import Placement
 from jinhua_rs.cube.warp import bilinear, nearest
-from jinhua_rs.grid import Grid
+from jinhua_rs.grid import Grid, Tile
 from jinhua_rs.regions import load_units, select
 from jinhua_rs.scene import BAND_NAMES, Scene
 from jinhua_rs.settings import Area, Cluster, Composite, Mask, Run, Stac
@@ -69,14 +70,15 @@ def run(
     method: str = "median",
     engine: str = "compiled",
     save: str = "",
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
     """
     From STAC search to composite and features of a square, in this process; what is measured.
 
-    Parameters and result as :func:`benchmarks.peers.run`.
+    Parameters and what is yielded as :func:`benchmarks.peers.run`.
     """
-    box = ground.SQUARE[square].geobox
-    scenes = scenes_for(Path(twin), box.extent.to_crs("EPSG:4326").geom, n_days)
+    box, rounds = ground.SQUARE[square].geobox, ground.rounds(Path(twin), n_days)
+    yield {}
+    scenes = scenes_for(Path(twin), box.extent.to_crs("EPSG:4326").geom, rounds)
     options, seen, kept = compared(method, engine), 0, []
     for row in blocks_of(box):
         for block in row:
@@ -87,7 +89,7 @@ def run(
     if save:
         _keep(Path(save), cast("xr.Dataset", xr.combine_by_coords(kept)))
     pixels = ground.SQUARE[square].pixels
-    return {"pixels": pixels, "dates": n_days, "seen": seen / pixels}
+    yield {"pixels": pixels, "dates": n_days, "seen": seen / pixels}
 
 
 def tile(
@@ -102,15 +104,12 @@ def tile(
     return image, features.stack(image, WANTED)
 
 
-def scenes_for(twin: Path, area: BaseGeometry, number: int) -> list[Scene]:
-    """Search the twin's catalogue for ``number`` looks at an area, see ``ground.rounds``."""
+def scenes_for(twin: Path, area: BaseGeometry, rounds: Sequence[ground.Round]) -> list[Scene]:
+    """Search the twin's catalogue for looks at an area, see ``ground.rounds``."""
     stac = Stac(profile="earth-search-c1", url=str(twin), allowed_roots=(twin,), max_cloud=100)
     kept = catalog.search(stac, area, ground.PERIOD).kept
     return [
-        _moved(scene, days[_day(scene)])
-        for days in ground.rounds(twin, number)
-        for scene in kept
-        if _day(scene) in days
+        _moved(scene, days[_day(scene)]) for days in rounds for scene in kept if _day(scene) in days
     ]
 
 
@@ -120,58 +119,75 @@ def blocks_of(box: GeoBox, side: int = _TILE_PX) -> Iterator[list[GeoBox]]:
         yield [box[top : top + side, left : left + side] for left in range(0, box.shape.x, side)]
 
 
-def county(twin: str, workers: int, *, method: str = "geomedian") -> dict[str, Any]:
+def county(
+    twin: str, workers: int, *, part: int = 0, of: int = 1, method: str = "geomedian"
+) -> Iterator[dict[str, Any]]:
     """
     Composite the whole county with all its scenes and every step of the product switched on.
 
     Search, tiles of 1024 pixels on the grid, composite and features; each composite is written
-    to a passing folder, as a run does. What is measured.
+    to a passing folder, as a run does. What is measured begins when the workers stand, with their
+    kernels loaded. ``part`` of ``of`` is every ``of``-th tile.
 
-    Returns
-    -------
+    Yields
+    ------
     dict
-        ``pixels`` and ``county_pixels`` of the county, ``seen`` share, ``tiles``, ``scenes``.
+        ``pixels`` and ``county_pixels`` of the county, ``seen`` share, ``tiles``, ``scenes``;
+        ``start_s``, seconds until the workers stood.
     """
     unit = select(load_units(Area()), ground.COUNTY).geometry.iloc[0]
-    degrees = _degrees(unit)
-    stac = Stac(profile="earth-search-c1", url=twin, allowed_roots=(Path(twin),))
-    scenes = catalog.search(stac, degrees, ground.PERIOD).kept
-    tiles = Grid(ground.CRS, 10.0, _TILE_PX).tiles(unit)
-    dem = Path(twin) / "layers" / "dem.tif"
-    seen, pixels = 0, round(unit.area / 100)
+    tiles = sorted(
+        Grid(ground.CRS, 10.0, _TILE_PX).tiles(unit),
+        key=lambda tile: -tile.geobox.extent.geom.intersection(unit).area,
+    )[part::of]
+    start, pixels = time.perf_counter(), round(unit.area / 100)
     with (
         tempfile.TemporaryDirectory() as folder,
         tasks.pool(Run(workers=workers), Cluster(), Path(folder) / "logs") as pool,
     ):
-        ask = pieces.CompositeJob(
-            path=Path(folder),
-            key="benchmark",
-            tile=tiles[0],
-            scenes=scenes,
-            period=ground.PERIOD,
-            area=unit,
-            stac=stac,
-            mask=Mask(dem=dem if dem.is_file() else None),
-            options=Composite.model_validate({"method": method}),
-            label="SIMULATED",
-        )
-        jobs = [
-            tasks.Task(
-                one.id, _made, (replace(ask, tile=one, path=Path(folder) / f"{one.id}.zarr"),)
-            )
-            for one in tiles
-        ]
+        if pool.team:
+            pool.team.client.run(_load_kernels)
+        start_s = time.perf_counter() - start
+        yield {}
+        jobs = _jobs(Path(twin), unit, tiles, Path(folder), method)
+        seen = 0
         for _, outcome in pool.run(jobs, "composite", _silent):
             if isinstance(outcome, Exception):
                 raise outcome
             seen += outcome
-    return {
-        "pixels": pixels,
-        "county_pixels": pixels,
-        "seen": seen / pixels,
-        "tiles": len(tiles),
-        "scenes": len(scenes),
-    }
+        yield {
+            "pixels": pixels,
+            "county_pixels": pixels,
+            "seen": seen / pixels,
+            "tiles": len(jobs),
+            "scenes": len(jobs[0].arguments[0].scenes),
+            "start_s": start_s,
+        }
+
+
+def _jobs(
+    twin: Path, unit: BaseGeometry, tiles: Sequence[Tile], folder: Path, method: str
+) -> list[tasks.Task]:
+    """Search, and say for each tile what is to be done, as the recipe does."""
+    stac = Stac(profile="earth-search-c1", url=str(twin), allowed_roots=(twin,))
+    scenes = catalog.search(stac, _degrees(unit), ground.PERIOD).kept
+    dem = twin / "layers" / "dem.tif"
+    ask = pieces.CompositeJob(
+        path=folder,
+        key="benchmark",
+        tile=tiles[0],
+        scenes=scenes,
+        period=ground.PERIOD,
+        area=unit,
+        stac=stac,
+        mask=Mask(dem=dem if dem.is_file() else None),
+        options=Composite.model_validate({"method": method}),
+        label="SIMULATED",
+    )
+    return [
+        tasks.Task(one.id, _made, (replace(ask, tile=one, path=folder / f"{one.id}.zarr"),))
+        for one in tiles
+    ]
 
 
 def _made(job: pieces.CompositeJob) -> int:

@@ -13,7 +13,7 @@ of 317 neighbours by ``binary_dilation`` takes ten times as long). Chunks of 102
 512, 1024 and 2048 for this work.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +45,9 @@ def run(
     *,
     threads: int = 1,
     save: str = "",
-) -> dict[str, Any]:
+) -> Iterator[dict[str, Any]]:
     """
-    From STAC items to composite and features; what is measured.
+    From STAC items to composite and features; what is measured begins when the days are chosen.
 
     Parameters
     ----------
@@ -63,12 +63,14 @@ def run(
     save : str
         File (``.npz``) for the composite in 1/10000, int16, -32768 not seen; empty is none.
 
-    Returns
-    -------
+    Yields
+    ------
     dict
-        ``pixels``, ``dates``, and ``seen``: the share of pixels with a clear look.
+        Nothing, then ``pixels``, ``dates``, and ``seen``: the share of pixels with a clear look.
     """
-    image = composite(Path(twin), square, n_days, _MEDIANS[peer])
+    chosen = ground.rounds(Path(twin), n_days)
+    yield {}
+    image = composite(Path(twin), square, chosen, _MEDIANS[peer])
     image = image.assign({f"{name}_": values for name, values in indices_of(image).items()})
     with dask.config.set(scheduler="threads", num_workers=threads):
         done = image.compute()
@@ -76,17 +78,17 @@ def run(
         layers = {name: _counted(done[name].to_numpy()) for name in BAND_NAMES}
         np.savez(save, n_clear=done["n_clear"].to_numpy(), **layers)
     seen = float((done["n_clear"] > 0).mean())
-    return {"pixels": ground.SQUARE[square].pixels, "dates": n_days, "seen": seen}
+    yield {"pixels": ground.SQUARE[square].pixels, "dates": n_days, "seen": seen}
 
 
 def composite(
     twin: Path,
     square: int,
-    n_days: int,
+    chosen: Sequence[ground.Round],
     median: Callable[[xr.DataArray], xr.DataArray],
 ) -> xr.Dataset:
     """Lazy composite: ten bands (float32, NaN not seen) and ``n_clear``, dims (y, x)."""
-    items = ground.items(twin, n_days)
+    items = ground.items(twin, chosen)
     data = odc.stac.load(
         items,
         bands=[*BAND_NAMES, "scl"],

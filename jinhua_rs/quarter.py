@@ -158,7 +158,7 @@ def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> tuple[Plan,
     plan = vouched.plan
     tasks = [
         Task(tile.id, pieces.composite_tile, (_job(plan, tile, vouched.unsound),))
-        for tile in plan.tiles
+        for tile in sorted(plan.tiles, key=lambda tile: -_held(plan, tile))
     ]
     made = {one.tile: one for one in carry_out(plan, "composite", tasks, workers, progress)}
     again = [task for task in tasks if made[task.id].broken]
@@ -172,7 +172,14 @@ def see_the_ground(plan: Plan, workers: Pool, progress: Progress) -> tuple[Plan,
     vouched.require_readable({scene: told(wrong) for scene, wrong in broken.items()})
     if not any(piece.clear_pixels for piece in made.values()):
         raise _all_cloudy(plan)
-    return plan, {task.id: task.arguments[0].path for task in tasks}
+    paths = {task.id: task.arguments[0].path for task in tasks}
+    return plan, {tile.id: paths[tile.id] for tile in plan.tiles}
+
+
+def _held(plan: Plan, tile: Tile) -> float:
+    """Ground of the area in a tile: the largest go first, so that no worker waits for one long."""
+    held: float = tile.geobox.extent.geom.intersection(plan.outline).area
+    return held
 
 
 def _job(plan: Plan, tile: Tile, unsound: Collection[str]) -> pieces.CompositeJob:

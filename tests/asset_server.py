@@ -1,14 +1,13 @@
 """Files over HTTP on loopback, with faults on demand; a test double, nothing more."""
 
 import re
-import socket
-import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from loopback import Handler, answering
 
 
 @dataclass
@@ -27,7 +26,10 @@ class Files:
 
     files: dict[str, bytes] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
-    """By path, one for each request: a status, reset, hang, html, drip, ``cut 0.6``, ``to URL``."""
+    """
+    By path, one for each request: a status, reset, hang, html, rot, drip, ``cut 0.6``, ``to URL``;
+    ``ok`` is none.
+    """
     ranges: bool = True
     """Obey Range."""
     conditions: bool = True
@@ -49,41 +51,16 @@ class Files:
 @contextmanager
 def serving_files(files: Files) -> Iterator[str]:
     """Serve on a free port of loopback until the block ends."""
-    server = _Server(files)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        files.brake.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(_Handler, files) as root:
+        try:
+            yield root
+        finally:
+            files.brake.set()
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, files: Files) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.files = files
-
-    def handle_error(self, request, client_address) -> None:
-        """Clients hang up; that is the point."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format, *args) -> None:
-        """Keep quiet."""
-
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        files = self.server.files
+class _Handler(Handler):
+    def do_GET(self) -> None:  # noqa: N802 - what http.server calls
+        files = self.server.told
         path, _, query = self.path.partition("?")
         ranges = self.headers.get("range", ""), self.headers.get("if-range", "")
         self.hit = Hit(self.path, *ranges)
@@ -104,7 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
         return self.file(files.files[path], fault)
 
     def file(self, data: bytes, fault: str) -> None:
-        files = self.server.files
+        files = self.server.told
+        data = bytes(len(data)) if fault == "rot" else data
         tag = f'"{len(data)}-{hash(data):x}"' if files.tags else ""
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.hit.range)
         fits = not files.conditions or self.hit.if_range in ("", tag)
@@ -130,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
     ) -> None:
         named = {"location": location, "retry-after": retry_after, "etag": tag}
         named |= {"content-range": span, "content-type": kind}
-        length = self.server.files.length if data else "content-length"
+        length = self.server.told.length if data else "content-length"
         named[length] = "chunked" if length == "transfer-encoding" else str(len(data))
         self.send_response(status)
         for name, value in named.items():
@@ -146,14 +124,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.send(data[:cut])
         if how == "hold":
             self.wfile.flush()
-            self.server.files.brake.wait(30)
+            self.server.told.brake.wait(30)
             self.send(data[cut:])
         self.close_connection = self.close_connection or how == "cut" or length == "none"
         if length == "transfer-encoding" and how != "cut":
             self.wfile.write(b"0\r\n\r\n")
 
     def send(self, data: bytes) -> None:
-        chunked = self.server.files.length == "transfer-encoding"
+        chunked = self.server.told.length == "transfer-encoding"
         for start in range(0, len(data), 1 << 16):
             piece = data[start : start + (1 << 16)]
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
@@ -164,8 +142,3 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(bytes([one]))
             time.sleep(0.02)
         self.reset()
-
-    def reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True

@@ -2,15 +2,12 @@
 
 import gzip
 import json
-import socket
-import struct
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from loopback import Handler, answering
 
 _BODIES = {
     "html": b"<html>please log in</html>",
@@ -52,60 +49,20 @@ class Behaviour:
     token_faults: list[str] = field(default_factory=list)
     searches: list[dict[str, Any]] = field(default_factory=list)
     tokens_given: int = 0
-    files: dict[str, bytes] = field(default_factory=dict)
-    """Served under ``/files/<name>``, byte ranges included."""
-    file_faults: list[str] = field(default_factory=list)
-    """Consumed one for each request for a file: a status, reset, html, cut, rot; ``ok`` is none."""
-    asked: list[str] = field(default_factory=list)
-    """Requests for files, ``GET name``."""
 
 
-@contextmanager
-def serving(behaviour: Behaviour) -> Iterator[str]:
+def serving(behaviour: Behaviour) -> AbstractContextManager[str]:
     """Serve on a free port of loopback until the block ends."""
-    server = _Server(behaviour)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.closing.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return answering(_Handler, behaviour)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self, behaviour: Behaviour) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.behaviour = behaviour
-        self.closing = threading.Event()
-
-    def handle_error(self, request, client_address) -> None:
-        """Clients hang up on faults; that is the point."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # or every answer waits 40 ms for the client's acknowledgement
-
-    def log_message(self, format, *args) -> None:
-        """Keep quiet."""
-
+class _Handler(Handler):
     @property
     def root(self) -> str:
         return f"http://127.0.0.1:{self.server.server_port}"
 
-    def do_HEAD(self) -> None:
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        behaviour = self.server.behaviour
-        if self.path.startswith("/files/"):
-            return self.serve_file(self.path.removeprefix("/files/").partition("?")[0])
+    def do_GET(self) -> None:  # noqa: N802 - what http.server calls
+        behaviour = self.server.told
         if self.path.startswith("/token/"):
             fault = behaviour.token_faults.pop(0) if behaviour.token_faults else ""
             behaviour.tokens_given += not fault
@@ -132,36 +89,9 @@ class _Handler(BaseHTTPRequestHandler):
         }
         return self.answer(json.dumps(landing).encode())
 
-    def serve_file(self, name: str) -> None:
-        behaviour = self.server.behaviour
-        behaviour.asked.append(f"{self.command} {name}")
-        fault = behaviour.file_faults.pop(0) if behaviour.file_faults else "ok"
-        whole = behaviour.files.get(name)
-        if fault in {"reset", "html"} or fault.isdigit():
-            self.misbehave(fault)
-            return
-        if whole is None:
-            self.answer(b"gone", status=404)
-            return
-        first, last = _range_of(self.headers.get("range"), len(whole))
-        data = whole[first : last + 1]
-        if fault == "rot":
-            data = bytes(len(data))
-        elif fault == "cut":
-            data = data[: len(data) // 2]
-        self.send_response(206 if "range" in self.headers else 200)
-        self.send_header("accept-ranges", "bytes")
-        self.send_header("content-length", str(last + 1 - first))
-        if "range" in self.headers:
-            self.send_header("content-range", f"bytes {first}-{last}/{len(whole)}")
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-        self.close_connection = self.close_connection or fault == "cut"
-
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - what http.server calls
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        behaviour = self.server.behaviour
+        behaviour = self.server.told
         fault = behaviour.faults.pop(0) if behaviour.faults else ""
         if fault:
             return self.misbehave(fault)
@@ -171,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         return self.answer(json.dumps(self.page(body)).encode())
 
     def page(self, body: dict[str, Any]) -> dict[str, Any]:
-        behaviour = self.server.behaviour
+        behaviour = self.server.told
         found = [one for one in behaviour.items if not behaviour.obey or _matches(one, body)]
         size = behaviour.page or body["limit"]
         skip = 0 if behaviour.loop else body.get("skip", 0)
@@ -195,9 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def misbehave(self, fault: str) -> None:
         if fault == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.connection.close()
-            self.close_connection = True
+            self.reset()
         elif fault in _BODIES:
             self.answer(_BODIES[fault], kind="text/html")
         elif fault == "cut":
@@ -208,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.closing.wait(10)
             self.close_connection = True
         elif fault == "redirect":
-            self.answer(b"", status=307, location=f"{self.server.behaviour.away}/search")
+            self.answer(b"", status=307, location=f"{self.server.told.away}/search")
         else:
             self.answer(b"{}", status=int(fault))
 
@@ -244,21 +172,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data) if claim is None else claim))
         if status == 429:
-            self.send_header("retry-after", self.server.behaviour.retry_after)
+            self.send_header("retry-after", self.server.told.retry_after)
         if location:
             self.send_header("location", location)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(data)
+        self.wfile.write(data)
         self.close_connection = self.close_connection or claim is not None
-
-
-def _range_of(asked: str | None, size: int) -> tuple[int, int]:
-    """First and last byte of a ``Range`` header, both included; all without one."""
-    if asked is None:
-        return 0, size - 1
-    first, _, last = asked.removeprefix("bytes=").partition("-")
-    return int(first), min(int(last or size - 1), size - 1)
 
 
 def _matches(item: dict[str, Any], body: dict[str, Any]) -> bool:

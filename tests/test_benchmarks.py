@@ -24,6 +24,15 @@ def test_time_and_memory_of_all_processes_count():
     assert 195 < found.peak_mib - found.base_mib < 300
 
 
+def test_what_is_prepared_is_not_measured_and_what_lives_on_is():
+    found = measure.run(
+        measure.Work("prepared", "tests.bench_work:prepared", {"seconds": 0.5}), timeout_s=60
+    )
+
+    assert found.facts == {"done": True}
+    assert 0.95 < found.cpu_s < 1.4, "half a second here, half in a child that is not waited for"
+
+
 def test_work_that_fails_says_why():
     with pytest.raises(RuntimeError, match="out of squares"):
         measure.run(measure.Work("fails", "tests.bench_work:fails", {}), timeout_s=60)
@@ -83,10 +92,12 @@ def test_days_that_see_only_a_part_are_left_out(catalogue):
 
 
 def test_more_dates_than_there_are_read_the_same_passes_again(catalogue):
-    found = [item.datetime.date().isoformat() for item in ground.items(catalogue, 5)]
+    items = ground.items(catalogue, ground.rounds(catalogue, 5))
+
+    found = [item.datetime.date().isoformat() for item in items]
 
     assert found == ["2024-10-04", "2024-10-05", "2024-11-08", "2024-12-03", "2024-12-04"]
-    assert len({item.id for item in ground.items(catalogue, 5)}) == 5
+    assert len({item.id for item in items}) == 5
 
 
 def test_the_peers_clouds_are_grown_by_a_disk_and_unseen_is_not_clear():
@@ -131,12 +142,16 @@ def test_the_page_says_what_is_met_and_what_is_not():
 
 def test_a_projection_is_called_one():
     facts = {"county_pixels": 10_940_000, "tiles": 20, "scenes": 40}
+    facts |= {"start_s": 3.0}
     rows = {"1 worker": runs(200.0, **facts), "2 workers": runs(100.0, **facts)}
+    rows |= {"each of 2 processes": [*runs(104.0, **facts), *runs(110.0, **facts)]}
     rows["2 workers"][0]["cpu_s"] = 256.0
 
     text = page.render({"machine": {"processor": "x"}, "county": rows})
 
     # ten times the 256 CPU seconds of the county on two cores that are fully used
+    assert "| at least 1.7 times faster on two workers | 2.00 | met |" in text
+    assert "did the whole in 110 s, which is 1.82 times as fast" in " ".join(text.split())
     assert "**Projection, not measured**" in text
     assert "would take 21 minutes on 2 cores and 1.3 minutes on 32" in " ".join(text.split())
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from asset_server import Files, serving_files
 from builders import X0, Y0, scene
-from fault_server import Behaviour, serving
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.transform import from_origin
@@ -516,29 +516,30 @@ def served(tmp_path):
     """A scene whose red band, 300 x 300 noise and deflated, comes over HTTP; and its server."""
     one = scene(tmp_path, noise(0, (300, 300)))
     rewritten(one.assets["red"].href, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
-    name = f"{tmp_path.name}.tif"
-    behaviour = Behaviour(items=[], files={name: Path(one.assets["red"].href).read_bytes()})
-    with serving(behaviour) as root:
-        yield one, with_hrefs(one, red=f"{root}/files/{name}"), behaviour
+    path = f"/{tmp_path.name}.tif"
+    files = Files({path: Path(one.assets["red"].href).read_bytes()}, {path: []})
+    with serving_files(files) as root:
+        yield one, with_hrefs(one, red=root + path), files
 
 
 @pytest.mark.parametrize(
     "faults",
     [
         ["429", "429"], ["503"], ["500"], ["reset"], ["404"], ["403"],
-        ["html", "html"], ["cut"], ["rot"],
-        ["ok", "ok", "503"], ["ok", "ok", "reset"], ["ok", "ok", "cut"], ["ok", "ok", "rot"],
-        ["ok", "ok", "html"], ["ok", "ok", "404"], ["cut"] * 9,
+        ["html", "html"], ["cut 0.5"], ["rot"],
+        ["ok", "ok", "503"], ["ok", "ok", "reset"], ["ok", "ok", "cut 0.5"], ["ok", "ok", "rot"],
+        ["ok", "ok", "html"], ["ok", "ok", "404"], ["cut 0.5"] * 9,
     ],
     ids="-".join,
 )  # fmt: skip
 def test_a_passing_fault_of_the_network_changes_nothing(served, faults):
-    local, remote, behaviour = served
-    behaviour.file_faults = list(faults)
+    local, remote, files = served
+    (waiting,) = files.faults.values()
+    waiting += faults
 
     found = read([remote])
 
-    assert behaviour.file_faults == [], "every fault was met"
+    assert waiting == [], "every fault was met"
     assert found.broken == {}
     assert found.looks.identical(read([local]).looks)
 
@@ -550,17 +551,18 @@ def test_a_passing_fault_of_the_network_changes_nothing(served, faults):
 )  # fmt: skip
 def test_a_lasting_fault_is_reported_soon_and_forgotten_when_it_ends(served, fault, reason):
     """GDAL by itself would remember the fault for as long as the process lives."""
-    local, remote, behaviour = served
-    behaviour.file_faults = [fault] * 100
+    local, remote, files = served
+    (waiting,) = files.faults.values()
+    waiting += [fault] * 100
 
     found, headers = read([remote]), cube.inspect(remote, BANDS)
 
     assert list(found.broken) == [f"{remote.id}/red"] and found.looks.sizes["time"] == 0
     assert found.broken[f"{remote.id}/red"].startswith(reason)
     assert headers["red"].startswith(reason)
-    assert len(behaviour.asked) < 16, "a dead address is not asked over and over"
+    assert len(files.hits) < 16, "a dead address is not asked over and over"
 
-    behaviour.file_faults = []
+    waiting.clear()
     assert cube.inspect(remote, BANDS) == {}
     assert read([remote]).looks.identical(read([local]).looks)
 
@@ -569,12 +571,12 @@ def test_only_the_window_is_fetched(tmp_path):
     one = scene(tmp_path, noise(0, (2000, 2000)))
     rewritten(one.assets["red"].href, compress="deflate", tiled=True, blockxsize=64, blockysize=64)
     whole = Path(one.assets["red"].href).read_bytes()
-    behaviour = Behaviour(items=[], files={"wide.tif": whole})
+    files = Files({"/wide.tif": whole})
 
-    with serving(behaviour) as root:
-        read([with_hrefs(one, red=f"{root}/files/wide.tif")])
+    with serving_files(files) as root:
+        read([with_hrefs(one, red=f"{root}/wide.tif")])
 
-    assert 0 < len(behaviour.asked) < 20 and len(whole) > 5e6
+    assert 0 < len(files.hits) < 20 and len(whole) > 5e6
 
 
 def test_reading_needs_one_thread_and_little_memory():

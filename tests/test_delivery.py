@@ -2,7 +2,6 @@
 
 import csv
 import sqlite3
-import sys
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ import pytest
 from patch_world import CRS, RULES, counties, follow
 from test_followup import Q1, Q2, World
 
-from jinhua_rs import cli, delivery, store
+from jinhua_rs import delivery, store
 from jinhua_rs.delivery import Handover, hand_over, judge, read_answers
 from jinhua_rs.delivery.fields import ANSWERS, FIELDS
 from jinhua_rs.errors import ConfigError
@@ -261,18 +260,6 @@ def world(tmp_path):
     world.publish(Q1)
     world.follow(Q1)
     return world
-
-
-@pytest.fixture
-def jinhua(capsys, monkeypatch):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jinhua-rs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
 
 
 def fill_workbook(path, told, row=2):

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import time
 
 import numpy as np
@@ -13,7 +12,7 @@ import pyogrio
 import pytest
 from patch_world import counties, drawn, put, square
 
-from jinhua_rs import cli, followup, patches, store, upkeep
+from jinhua_rs import followup, patches, store, upkeep
 from jinhua_rs.errors import ConfigError, IntegrityError, LockedError, NoDataError
 from jinhua_rs.following import Place, find_followed
 from jinhua_rs.patches import Book, State, Verdict
@@ -258,18 +257,6 @@ def test_a_kill_in_mid_write_leaves_the_former_register_and_a_rerun_ends_equal(y
     assert year.sums(Q2) == expected
     assert store.verify_sums(whole) == []
     assert not list(year.place(Q2).folder.glob(".*.part"))
-
-
-@pytest.fixture
-def jinhua(capsys, monkeypatch):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jinhua-rs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
 
 
 def test_the_command_line_shows_patches_by_county(world, jinhua):

@@ -18,21 +18,6 @@ from builders import little_city
 from jinhua_rs import cli, store
 
 
-@pytest.fixture
-def jinhua(capsys, monkeypatch, tmp_path):
-    """Call the command line; return exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jinhua-rs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
-
-
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
     """A little city with its baseline and its current period published."""

@@ -1,28 +1,10 @@
 """What is found out about scenes before they are used, from the command line to the report."""
 
 import json
-import sys
 
 import pytest
 import rasterio
 from builders import little_city
-
-from jinhua_rs import cli
-
-
-@pytest.fixture
-def jinhua(capsys, monkeypatch, tmp_path):
-    """Call the command line; return exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["jinhua-rs", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return ended.value.code or 0, said.out, said.err
-
-    return call
 
 
 @pytest.fixture

@@ -321,6 +321,9 @@ def test_every_outlet_prints_the_words_of_the_claims(tmp_path):
     for language in ("zh", "en"):
         assert city.sentence.to(language) in read(page, language)[0]
     assert city.sentence.zh in str(sheet_rows(paths.xlsx, "说明"))
+    assert [cells[4] for cells in sheet_rows(paths.xlsx, "结论")[1:]] == [
+        one.sentence.zh for one in data.claims
+    ]
     columns, *counties = sheet_rows(paths.xlsx, "分县数据")
     west = dict(zip(columns, counties[1], strict=True))
     assert west["变化结论\nwhat may be said"] == fall.cell.zh == "↓ −1.50"
@@ -499,7 +502,7 @@ def test_simulated_data_are_marked_on_page_sheets_and_rows(tmp_path):
     assert "<title>[模拟数据 · SIMULATED]" in page
     book = openpyxl.load_workbook(paths.xlsx)
     assert all("模拟数据 · SIMULATED" in sheet.oddHeader.center.text for sheet in book)
-    for name in ("分县数据", "指标行", "影像清单"):
+    for name in ("分县数据", "结论", "指标行", "影像清单"):
         natures = {cells[0] for cells in sheet_rows(paths.xlsx, name)[1:]}
         assert natures == {"模拟数据 · SIMULATED"}
     book.close()
@@ -516,7 +519,7 @@ def test_the_workbook_is_ready_to_work_with(tmp_path):
     paths = report.write(tmp_path / "report", make(), {})
 
     book = openpyxl.load_workbook(paths.xlsx)
-    assert book.sheetnames == ["说明", "分县数据", "指标行", "影像清单", "图表"]
+    assert book.sheetnames == ["说明", "分县数据", "结论", "指标行", "影像清单", "图表"]
     counties = book["分县数据"]
     assert counties.freeze_panes == "E2"
     assert len(counties.conditional_formatting) >= 1

@@ -72,6 +72,13 @@ _ROW_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("p", 9, "number"),
     ("source", 40, "text"),
 )
+_CLAIM_COLUMNS: tuple[tuple[str, float, str], ...] = (
+    (_NATURE, 18, "text"),
+    ("单元\nunit", 12, "text"),
+    ("指标\nindicator", 30, "text"),
+    ("对照目标\nagainst target", 14, "text"),
+    ("可以说的话\nwhat may be said", 110, "text"),
+)
 _CHECK_COLUMNS: tuple[tuple[str, float, str], ...] = (
     (_NATURE, 18, "text"),
     ("影像\nscene", 34, "text"),
@@ -113,10 +120,10 @@ def write_workbook(path: Path, data: ReportData) -> None:
     """
     Write the workbook to ``path``; equal data give equal bytes.
 
-    Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 口径对照 (the three
-    definitions, if the model names classes), 指标行 (all indicator rows, tidy), 影像清单 (scenes
-    by what became of them), 影像证书 (what was measured on each scene, if anything was), 图表
-    (the chart). In the data sheets
+    Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 结论 (all that is said),
+    口径对照 (three definitions, if the model names classes), 指标行 (all indicator rows, tidy),
+    影像清单 (scenes by what became of them), 影像证书 (what was measured on each scene, if
+    anything was), 图表 (the chart). In the data sheets
     the header is row 1, no cell is merged, shares are Excel percentages, and a number that
     is not known is a dash.
     """
@@ -137,6 +144,7 @@ def write_workbook(path: Path, data: ReportData) -> None:
         counties = _sheet(book, _COUNTIES, data)
         _table(counties, formats, _COUNTY_COLUMNS, [_county(line, data) for line in county_lines])
         _decorate(counties, formats, county_lines)
+        _table(_sheet(book, "结论", data), formats, _CLAIM_COLUMNS, _claims(data))
         cross = crosswalk(data)
         if cross is not None:
             columns = (_COUNTY_COLUMNS[0], *cross.columns)
@@ -267,6 +275,20 @@ def _county(line: Line, data: ReportData) -> list[Cell]:
 
 def _ends(estimate: Estimate) -> tuple[float, float, float]:
     return estimate.value, estimate.low, estimate.high
+
+
+def _claims(data: ReportData) -> list[list[Cell]]:
+    names = {unit.code: unit.name.zh for unit in data.units}
+    return [
+        [
+            _nature(data),
+            names[one.unit],
+            wording.indicator_name(one.what).zh,
+            one.verdict or DASH,
+            one.sentence.zh,
+        ]
+        for one in data.claims
+    ]
 
 
 def _tidy(data: ReportData) -> list[list[Cell]]:

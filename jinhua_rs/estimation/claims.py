@@ -227,10 +227,10 @@ class Claim:
         info = INDICATORS[self.what]
         where = place or self.unit
         if chinese:
-            since = f"，{self._since('zh')}" if self.baseline else ""
+            since = f"，{self._since('zh')}" if self.baseline not in (None, self.period) else ""
             lead = f"{self.period.name_zh}{since}，{where}{info.meaning_zh}"
         else:
-            since = f" {self._since('en')}" if self.baseline else ""
+            since = f" {self._since('en')}" if self.baseline not in (None, self.period) else ""
             lead = f"{self.period}{since}, {where}, {info.meaning}"
         joint, stop = ("：", "。") if chinese else (": ", ".")
         return f"{lead}{joint}{self._said(language)}{stop}"

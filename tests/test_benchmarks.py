@@ -3,11 +3,16 @@
 import json
 import time
 
+import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
+import shapely
 import xarray as xr
 
-from benchmarks import composite_steps, county, ground, measure, page, peers
+from benchmarks import composite_steps, county, ground, measure, page, peers, sampling
+from jinhua_rs.estimation.sizes import Wanted
+from jinhua_rs.grid import Grid
 from jinhua_rs.twin.publish import write_json
 
 
@@ -188,3 +193,29 @@ def test_the_numbers_that_are_kept_make_the_page_that_is_kept():
         pytest.skip("nothing has been measured yet: python -m benchmarks.county")
     numbers = json.loads(county.MEASURED.read_text("utf-8"))
     assert county.PAGE.read_text("utf-8") == page.render(numbers)
+
+
+def test_the_designed_sample_is_drawn_and_judged_again_and_again():
+    rng = np.random.default_rng(1)
+    box = Grid(resolution=10.0).covering((500_000, 3_200_000, 501_000, 3_201_000))
+    before = np.add.outer(np.arange(100), np.arange(100)) < 110
+    reach = {"city": (0, 1000), "A": (0, 500), "B": (500, 1000)}
+    units = gpd.GeoDataFrame(
+        {"level": ["city", "county", "county"]},
+        index=list(reach),
+        geometry=[
+            shapely.box(5e5 + west, 3_200_000, 5e5 + east, 3_201_000)
+            for west, east in reach.values()
+        ],
+        crs="EPSG:4549",
+    )
+    city = sampling.City(units, box, before, before & (rng.random(before.shape) > 0.1))
+    frame = sampling.framed(city, sampling.mapped(city.after, rng), "forest")
+
+    found = sampling.repeated(city, frame, Wanted(city=0.05, county=0.1), 40, change=False)
+
+    assert found["truth"]["city"] == pytest.approx(city.after.mean())
+    assert found["covered"].min() > 0.8
+    assert found["off"].abs().max() < 0.03
+    lines = sampling.table(found, pd.Series("城", found.index), ("truth", "n"))
+    assert len(list(lines)) == 2 + 3

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from jinhua_rs import schema, store
 from jinhua_rs.cli import app
 from jinhua_rs.errors import ConfigError, ContractError, IntegrityError
+from jinhua_rs.estimation import accuracy, tables
 from jinhua_rs.estimation.agreement import agreement
 from jinhua_rs.estimation.design import draw, extend
 from jinhua_rs.figures import CHIP_PX, Look, chip
@@ -285,6 +286,13 @@ def test_the_round_trip_covers_the_truth(world, tmp_path):
     assert told.loc[("2024Q4", ""), "low"] * 100 == pytest.approx(city["low"])
     assert told.loc[("2023Q4", ""), "low"] <= 0.62 <= told.loc[("2023Q4", ""), "high"]
     assert found.settled.trees["2024Q4"].kappa == 1.0
+    # What `jinhua-rs estimate` makes of the same points is the same, and tells the map's accuracy.
+    folder = found.reference.parent
+    strata = tables.read_strata(folder / "strata.csv")
+    by_map = accuracy.estimate(tables.read_sample(folder / "accuracy.csv"), strata)
+    assert by_map.classes.at["2", "area_m2"] / 1e6 == pytest.approx(city["value"] / 100)
+    assert by_map.classes.at["2", "pa"] == pytest.approx(1.0, abs=0.05)
+    assert by_map.classes.at["2", "ua"] == pytest.approx(59 / 63, abs=0.1)
     assert set(points["label"]) == {LABEL}
     assert store.verify_sums(found.reference.parent) == []
     strata = pd.read_csv(found.reference.parent / "estimates.csv")

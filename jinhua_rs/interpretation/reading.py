@@ -14,11 +14,12 @@ from jinhua_rs.estimation.agreement import FLOOR, Agreement
 from jinhua_rs.estimation.design import Design
 from jinhua_rs.interpretation.answers import read_answers
 from jinhua_rs.interpretation.forms import write_form
-from jinhua_rs.interpretation.keeping import require_new
+from jinhua_rs.interpretation.keeping import require_new, strata_table
 from jinhua_rs.interpretation.layers import write_layers
 from jinhua_rs.interpretation.package import Manifest, handout
 from jinhua_rs.interpretation.reference import reference_points, strata_by_unit, write_reference
 from jinhua_rs.interpretation.settling import Settled, by_role, estimates, settle
+from jinhua_rs.schema import FOREST_CANOPY, Forest
 
 __all__ = ["Reading", "read_package"]
 
@@ -50,8 +51,9 @@ def read_package(
     Read forms, and write what they came to into a new folder, whole or not at all.
 
     The folder holds ``forms`` as they were given, ``agreement.json``, ``disagreements.csv`` and
-    ``estimates.csv``; and ``reference.gpkg``, or, where points are unsettled, ``form-3.xlsx`` and
-    ``points-3.gpkg`` for a third interpreter.
+    ``estimates.csv``; ``accuracy.csv`` and ``strata.csv`` for ``jinhua-rs estimate`` where the
+    design's own map was judged; and ``reference.gpkg``, or, where points are unsettled,
+    ``form-3.xlsx`` and ``points-3.gpkg`` for a third interpreter.
 
     Parameters
     ----------
@@ -89,6 +91,10 @@ def read_package(
         settled.open.to_csv(part / "disagreements.csv", index=False, encoding="utf-8-sig")
         labelled = table.assign(label=manifest.label) if manifest.label else table
         labelled.to_csv(part / "estimates.csv", index=False, encoding="utf-8-sig")
+        judged = _by_map(settled, design)
+        if not judged.empty:
+            judged.to_csv(part / "accuracy.csv", index=False, encoding="utf-8-sig")
+            strata_table(design).to_csv(part / "strata.csv", index=False, encoding="utf-8-sig")
         if whole:
             points = reference_points(settled.readings, design)
             write_reference(part / "reference.gpkg", points, strata_by_unit(design))
@@ -105,6 +111,27 @@ def _third(
     one = handout(design, manifest, settled.unsettled, "3", "", now)
     write_form(folder / "form-3.xlsx", one)
     write_layers(folder / "points-3.gpkg", one)
+
+
+def _by_map(settled: Settled, design: Design) -> pd.DataFrame:
+    """
+    Set what was judged beside the map the sample was drawn from.
+
+    Columns ``stratum``, ``map``, ``reference`` (:class:`~jinhua_rs.schema.Forest`), a row a judged
+    point; none for a design of change, or where its period was not judged.
+    """
+    found = settled.readings
+    chosen = found[(found["period"] == design.facts.period) & found["canopy"].notna()]
+    stratum = chosen["point"].map(design.points.set_index("point")["stratum"])
+    trees = (chosen["canopy"] >= FOREST_CANOPY).map({True: Forest.FOREST, False: Forest.OTHER})
+    table = pd.DataFrame(
+        {
+            "stratum": stratum,
+            "map": stratum.map(design.strata["class"]),
+            "reference": trees.astype("int64"),
+        }
+    )
+    return table if design.facts.map == "forest" else table.iloc[:0]
 
 
 def _agreed(settled: Settled, manifest: Manifest, accepted: str) -> dict[str, object]:

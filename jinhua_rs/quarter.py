@@ -32,6 +32,7 @@ from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
 from jinhua_rs.samples import read_samples, sift
 from jinhua_rs.tasks import Pool, Progress, Task, pool
+from jinhua_rs.teaching import teach
 from jinhua_rs.vouching import header_id, told, vouch
 
 __all__ = ["quiet", "run", "train"]
@@ -269,7 +270,8 @@ def learn(ground: Ground, workers: Pool, progress: Progress) -> Path:
         units=features.units(wanted),
         simulated=plan.simulated,
     )
-    landcover.train(pd.concat(tables, ignore_index=True), wanted, how).save(folder)
+    table = pd.concat(tables, ignore_index=True)
+    teach(table, wanted, how, folder, options=options, crs=plan.settings.area.crs)
     store.seal(folder, key, {"samples": samples})
     return folder
 

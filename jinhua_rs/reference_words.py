@@ -81,6 +81,7 @@ KEYS: Mapping[str, str] = {
     "model.block_m": "整块留出的空间块边长，米",
     "model.trees": "随机森林的树数；`tune` 时为上限",
     "model.tune": "按空间块选定森林规模：同等精度取最小者；需数分钟",
+    "model.screen": "留出检验不采信的标签：不查（off）、在模型卡中告知（tell）、或剔除（drop）",
     "model.hysteresis": "冠层须越过 0.20 这么多，才判为自基准期以来林与非林互变；0 为单一门限",
     "refine.window_m": "平滑类别概率所用邻域的边长，米；0 为不平滑",
     "refine.neigh_fraction": "参与先验的邻元比例，取该类概率最高者",

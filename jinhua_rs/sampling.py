@@ -26,6 +26,8 @@ from jinhua_rs.tasks import Progress
 __all__ = ["consensus", "reviewed", "write_samples"]
 
 _FAIR = 2
+_NO_DAY = "2000-01-01T00:00:00.000Z"
+"""Stamped into the file in place of the day: equal samples make equal bytes."""
 _WANTED = [TREE, *(1 << land for land in Land if land)]
 """What is drawn: pixels of one class, and of trees not told apart."""
 _STREAM = 100
@@ -185,7 +187,11 @@ def write_samples(path: Path, samples: gpd.GeoDataFrame) -> Mapping[str, int]:
     """Write samples as a GeoPackage, whole or not at all; return how many there are by class."""
     with store.whole(path) as part:
         draft = part.with_suffix(".gpkg")
-        pyogrio.write_dataframe(samples, draft, layer="samples", driver="GPKG")
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _NO_DAY})
+        try:
+            pyogrio.write_dataframe(samples, draft, layer="samples", driver="GPKG")
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         draft.rename(part)
     counts = samples["class"].value_counts(dropna=False).sort_index()
     return {str(int(code)) if code == code else "": int(n) for code, n in counts.items()}  # noqa: PLR0124

@@ -5,6 +5,7 @@ from jinhua_rs.landcover.card import CanopyTest, LandcoverTest, ModelCard
 from jinhua_rs.landcover.model import Model, other_versions
 from jinhua_rs.landcover.options import TrainOptions
 from jinhua_rs.landcover.predict import forest_of, predict
+from jinhua_rs.landcover.screening import screen
 from jinhua_rs.landcover.train import train
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "forest_of",
     "other_versions",
     "predict",
+    "screen",
     "train",
 ]

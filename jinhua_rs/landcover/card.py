@@ -10,6 +10,7 @@ __all__ = [
     "CalibrationTest",
     "CanopyTest",
     "ClassScore",
+    "ClassScreening",
     "Feature",
     "ForestShape",
     "HeldOut",
@@ -17,6 +18,7 @@ __all__ = [
     "ModelCard",
     "ReliabilityBin",
     "SampleCounts",
+    "Screening",
     "Trial",
 ]
 
@@ -51,7 +53,31 @@ class SampleCounts(_Part):
     """Dropped: equal to another row in every column that counts."""
     contradictions: Count
     """Kept: same place and same features as another row, but another label."""
+    alike: Count = 0
+    """Kept in one block: features equal another row's elsewhere to the last digit, as copies do."""
     used: Count
+
+
+class ClassScreening(_Part):
+    """
+    Labels of one class, judged by held-out forests: clean, to be looked at again, to be dropped.
+
+    ``judged`` is False where samples of the class lie in one block only: all count as clean then.
+    """
+
+    code: Annotated[int, Field(ge=1)]
+    clean: Count
+    look: Count
+    drop: Count
+    judged: bool
+
+
+class Screening(_Part):
+    """How far the labels of the samples were believed before training."""
+
+    classes: tuple[ClassScreening, ...]
+    dropped: bool = False
+    """True where samples to be dropped were left out; else they were only told."""
 
 
 class HeldOut(_Part):
@@ -220,11 +246,13 @@ class ModelCard(_Part):
         How far probabilities can be believed.
     tuning : tuple[Trial, ...]
         Sizes of forest that were tried; empty where the size was given.
+    screening : Screening or None
+        How far the labels were believed; None where nobody asked.
 
     Examples
     --------
     >>> len(ModelCard.model_fields)
-    20
+    21
     """
 
     layout: Literal[1, 2] = 2
@@ -247,6 +275,7 @@ class ModelCard(_Part):
     by_unit: dict[str, dict[int, Count]] = {}
     calibration: CalibrationTest | None = None
     tuning: tuple[Trial, ...] = ()
+    screening: Screening | None = None
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from jinhua_rs.landcover.card import (
     LandcoverTest,
     ModelCard,
     ReliabilityBin,
+    Screening,
     Trial,
 )
 from jinhua_rs.schema import LAND_CLASSES
@@ -39,6 +40,7 @@ def card_page(card: ModelCard) -> str:
         ["## 概况 Summary", "", *_summary(card)],
         ["## 样本 Samples", "", *_samples(card)],
         *([_by_unit(card)] if card.by_unit else []),
+        *([_screening(card.screening)] if card.screening else []),
         *([_landcover(card.landcover)] if card.landcover else []),
         *([_calibration(card.calibration)] if card.calibration else []),
         *([_canopy(card.canopy)] if card.canopy else []),
@@ -81,9 +83,20 @@ def _samples(card: ModelCard) -> list[str]:
             ("无标签，弃 unlabelled, dropped", str(counts.unlabelled)),
             ("重复，弃 duplicates, dropped", str(counts.duplicates)),
             ("同地异标签，留 contradictions, kept", str(counts.contradictions)),
+            ("异地同特征（疑为复制），同块留用 alike, kept in one block", str(counts.alike)),
             ("使用 used", str(counts.used)),
         ],
     )
+
+
+def _screening(screening: Screening) -> list[str]:
+    done = "已剔除 left out" if screening.dropped else "仅告知 told only"
+    rows = [
+        (_NAMES[one.code], str(one.clean), str(one.look), str(one.drop), "✓" if one.judged else "—")
+        for one in screening.classes
+    ]
+    heads = ("类别 Class", "可信 clean", "复核 look again", f"存疑 drop ({done})", "已检 judged")
+    return ["## 标签筛查 Screening of labels", "", *_table(heads, rows)]
 
 
 def _by_unit(card: ModelCard) -> list[str]:

@@ -11,7 +11,7 @@ from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.landcover.card import SampleCounts
 from jinhua_rs.schema import Land
 
-__all__ = ["MIN_ROWS", "Samples", "clean"]
+__all__ = ["MIN_ROWS", "Samples", "clean", "together"]
 
 MIN_ROWS = 30
 """Fewer rows than this train nothing that could be tested in blocks."""
@@ -56,7 +56,8 @@ def clean(
     table : DataFrame
         One row per sample: the features, ``x`` and ``y`` (metres), and ``class``
         (:class:`~jinhua_rs.schema.Land` code, 0 or missing = not known) and/or ``canopy``
-        (0-1, missing = not known). ``group`` (text, optional): rows of one group are never parted.
+        (0-1, missing = not known). ``group`` (text, optional): rows of one group are never parted,
+        nor are rows of different places with equal features, which are copies of one another.
         ``unit`` (text, optional): code of the reporting unit.
     feature_names : Sequence[str]
         Columns to learn from.
@@ -89,16 +90,21 @@ def clean(
     # Rows in canonical order: the same samples grow the same forest however they are sorted.
     distinct = usable.drop_duplicates().sort_values([*_PLACE, *names, *labels], kind="stable")
     units = pd.Series(table["unit"].to_numpy(), dtype=object) if "unit" in table.columns else None
+    places = [*_PLACE, *names]
+    alike = _alike(distinct, names)
     counts = SampleCounts(
         given=len(frame),
         incomplete=int((~complete).sum()),
         unlabelled=int((complete & ~labelled).sum()),
         duplicates=len(usable) - len(distinct),
-        contradictions=int(distinct.duplicated([*_PLACE, *names], keep=False).sum()),
+        contradictions=int(distinct.duplicated(places, keep=False).sum()),
+        alike=int((alike != "").sum()),
         used=len(distinct),
     )
     if "group" in table:
-        distinct = _together(distinct, table["group"].fillna("").astype(str).to_numpy())
+        group = table["group"].fillna("").astype(str).set_axis(range(len(table)))
+        alike = alike.where(group[distinct.index] == "", group[distinct.index])
+    distinct = together(distinct, alike)
     known = [label for label in labels if distinct[label].notna().any()]
     if not known:
         raise _nothing(counts)
@@ -106,11 +112,17 @@ def clean(
     return {label: _of(placed, names, label) for label in known}, counts
 
 
-def _together(frame: pd.DataFrame, group: npt.NDArray[np.object_]) -> pd.DataFrame:
-    """Put the samples of a group at its middle; ``group`` is by row of the table."""
-    of = pd.Series(group[frame.index], frame.index)
-    middle = frame[list(_PLACE)].groupby(of).transform("mean")
-    return frame.assign(**{name: frame[name].where(of == "", middle[name]) for name in _PLACE})
+def together(frame: pd.DataFrame, group: pd.Series) -> pd.DataFrame:
+    """Put the samples of a group at its middle (``x``, ``y``); ``""`` stands for itself."""
+    middle = frame[list(_PLACE)].groupby(group).transform("mean")
+    return frame.assign(**{name: frame[name].where(group == "", middle[name]) for name in _PLACE})
+
+
+def _alike(frame: pd.DataFrame, names: list[str]) -> pd.Series:
+    """Name rows of different places whose features are equal to the last digit; else ``""``."""
+    of = frame.groupby(names, sort=False)
+    elsewhere = of["x"].transform("nunique") + of["y"].transform("nunique") > 2
+    return ("=" + of.ngroup().astype(str)).where(elsewhere, "")
 
 
 def _of(frame: pd.DataFrame, names: list[str], label: str) -> Samples:

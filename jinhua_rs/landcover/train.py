@@ -200,4 +200,10 @@ def _limits(
             f"{counts.contradictions} 个样本位置与特征相同而标签不同 · {counts.contradictions} "
             "samples share place and features but not the label"
         )
+    if counts.alike:
+        found.append(
+            f"{counts.alike} 个样本与异地样本特征完全相同（疑为复制），已归入同一空间块 · "
+            f"{counts.alike} samples repeat the features of samples elsewhere, as copies do; they "
+            "were kept in one block"
+        )
     return tuple(found)

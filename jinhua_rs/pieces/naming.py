@@ -27,7 +27,8 @@ def features_at(sources: Sources, wanted: Sequence[str], points: gpd.GeoDataFram
     -------
     DataFrame
         One row a point: the features (NaN = not seen), ``x``, ``y`` (metres, CRS of the
-        grid), and ``class``, ``canopy``, ``group`` and ``unit`` as far as the points have them.
+        grid), and ``class``, ``canopy``, ``id``, ``group``, ``confidence`` and ``unit`` as far as
+        the points have them.
     """
     if points.empty:
         return pd.DataFrame()
@@ -37,7 +38,8 @@ def features_at(sources: Sources, wanted: Sequence[str], points: gpd.GeoDataFram
     near = {season: data.sel(at, method="nearest") for season, data in companions.items()}
     stacked = features.stack(own.sel(at, method="nearest"), wanted, near)
     table = pd.DataFrame(stacked.to_numpy().T, columns=list(wanted))
-    known = [name for name in ("class", "canopy", "group", "unit") if name in points]
+    wanted = ("class", "canopy", "id", "group", "confidence", "unit")
+    known = [name for name in wanted if name in points]
     return table.assign(x=x, y=y, **{name: points[name].to_numpy() for name in known})
 
 

@@ -188,6 +188,8 @@ class Model(Section):
     """Trees of a random forest; with ``tune`` the most that are tried."""
     tune: bool = False
     """Choose the size of the forest by blocks: the smallest of equal accuracy; takes minutes."""
+    screen: Literal["off", "tell", "drop"] = "tell"
+    """Labels that held-out forests do not believe: not asked, told in the card, or left out."""
     hysteresis: Annotated[float, Field(ge=0, lt=0.2)] = 0.02
     """
     A pixel changes between forest and other land since the baseline only if its canopy passes

@@ -206,6 +206,23 @@ def mirror(
 
 
 @app.command()
+def elevation(
+    context: typer.Context,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.tif", help="新文件 · a new file")],
+    config: ConfigFile = None,
+    atlas: Annotated[str, typer.Option(help="高程图 · in stac/atlases")] = "cop-dem-glo-30",
+) -> None:
+    """经 STAC 取区域高程，供 [mask] dem 使用 · fetch the area's elevation for [mask] dem."""
+    speech: Speech = context.obj
+    found = mirroring.fetch_elevation(load_settings(config).settings, to, name=atlas)
+    speech.tell(asdict(found))
+    speech.say(
+        f'{found.sheets} sheets, {found.known_share:.1%} known: [mask] dem = "{to}"',
+        f'{found.sheets} 幅，{found.known_share:.1%} 有值：[mask] dem = "{to}"',
+    )
+
+
+@app.command()
 def verify(
     context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
 ) -> None:

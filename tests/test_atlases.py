@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
@@ -16,10 +17,14 @@ from pyproj import Transformer
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
+from shapely.geometry import box
+from typer.testing import CliRunner
 
 from jinhua_rs.catalog import atlas_names, find_atlas, load_atlas, settle_atlas
+from jinhua_rs.cli import app
 from jinhua_rs.cube import read_atlas
 from jinhua_rs.errors import ConfigError, IntegrityError, NoDataError
+from jinhua_rs.mirror import fetch_elevation
 from jinhua_rs.settings import Settings, Stac
 from jinhua_rs.twin.serve import serving
 
@@ -28,6 +33,7 @@ DEM = SHARED / "dem" / "los_angeles_dem_geoid.tif"
 GRID = GeoBox((20, 30), from_origin(X0, Y0, 10, 10), "EPSG:4549")
 
 
+CRS = "EPSG:4549"
 AREA = outline(GRID.boundingbox, "EPSG:4549")
 
 
@@ -339,6 +345,41 @@ def test_fillers_are_not_known_though_nobody_declared_them(shelf):
 
     assert np.isnan(read[:, 0]).all()
     assert set(np.unique(read[:, -5:])) == {0.0}
+
+
+def test_the_elevation_of_an_area_is_kept_as_it_stands_in_the_sheets(shelf):
+    ground = box(439_000, 3_218_000, 442_000, 3_222_000)
+    west, _, _, north = outline(ground.bounds, CRS).bounds
+    step = 1 / 3600
+    left, top = (round(west / step) - 200.5) * step, (round(north / step) + 200.5) * step
+    heights = np.random.default_rng(2).uniform(20, 1300, (600, 600)).astype("float32")
+    shelf.put("dem", heights, (left, top, step, step), profile="cop-dem-glo-30")
+    unit = {"code": ["1"], "name_zh": ["县"], "level": ["county"]}
+    gpd.GeoDataFrame(unit, geometry=[ground], crs=CRS).to_file(shelf.folder / "units.gpkg")
+    config, path = shelf.folder / "town.toml", shelf.folder / "home" / "dem.tif"
+    config.write_text(
+        '[area]\nunits = "units.gpkg"\ncheck_datum = false\n[atlas]\nurl = "./"\n', "utf-8"
+    )
+
+    told = CliRunner().invoke(
+        app, ["--json", "elevation", "--to", str(path), "--config", str(config)]
+    )
+
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.output)["known_share"] == 1.0
+    with rasterio.open(path) as kept:
+        column, row = round((kept.bounds.left - left) / step), round((top - kept.bounds.top) / step)
+        there = heights[row : row + kept.height, column : column + kept.width]
+        assert np.abs(kept.read(1) - there).max() < 0.01
+        assert kept.bounds.left < west - 0.03
+        assert "DLR" in kept.tags()["attribution"]
+
+
+def test_a_map_of_classes_is_no_elevation(shelf):
+    told = Settings.model_validate({"atlas": {"url": halves(shelf).url}})
+
+    with pytest.raises(ConfigError, match="no elevation"):
+        fetch_elevation(told, shelf.folder / "dem.tif", name="esa-worldcover")
 
 
 needs_dem = pytest.mark.skipif(not DEM.is_file(), reason=f"no real elevation at {DEM}")

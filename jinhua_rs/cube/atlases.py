@@ -69,7 +69,7 @@ def read_atlas(atlas: Atlas, geobox: GeoBox) -> xr.DataArray:
 
     Returns
     -------
-    DataArray, dims (y, x) of ``geobox``, named as the atlas
+    DataArray, dims of ``geobox`` (y, x; in degrees latitude, longitude), named as the atlas
         Classes: uint8, the map's own codes (their meaning: ``atlas.classes``), 0 = not seen.
         Elevation: float32, unit m, NaN = not known. Attributes tell year, attribution, and
         ``label`` where sheets are simulated.
@@ -93,7 +93,7 @@ def read_atlas(atlas: Atlas, geobox: GeoBox) -> xr.DataArray:
         **({"label": "SIMULATED 模拟数据"} if atlas.simulated else {}),
     }
     return xr.DataArray(
-        out, dims=("y", "x"), coords=xr_coords(geobox), name=atlas.name, attrs=attributes
+        out, dims=geobox.dimensions, coords=xr_coords(geobox), name=atlas.name, attrs=attributes
     )
 
 

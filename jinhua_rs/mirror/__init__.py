@@ -11,11 +11,12 @@ from jinhua_rs.catalog.wire import MissingError
 from jinhua_rs.errors import ConfigError, JinhuaError, PartialError
 from jinhua_rs.mirror.assets import Want, fetch, recheck, wants
 from jinhua_rs.mirror.book import book_of, enter, tell
+from jinhua_rs.mirror.heights import Heights, fetch_elevation
 from jinhua_rs.scene import Scene
 from jinhua_rs.settings import Stac
 from jinhua_rs.tasks import Progress
 
-__all__ = ["Mirrored", "mirror", "recheck"]
+__all__ = ["Heights", "Mirrored", "fetch_elevation", "mirror", "recheck"]
 
 
 @dataclass(frozen=True, slots=True)

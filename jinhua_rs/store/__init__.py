@@ -15,7 +15,14 @@ from jinhua_rs.store.atomic import (
 )
 from jinhua_rs.store.lock import locked
 from jinhua_rs.store.partial import Partial
-from jinhua_rs.store.raster import open_map, open_tile, tile_variables, write_mosaic, write_tile
+from jinhua_rs.store.raster import (
+    open_map,
+    open_tile,
+    tile_variables,
+    write_mosaic,
+    write_raster,
+    write_tile,
+)
 from jinhua_rs.store.trouble import require_space
 
 __all__ = [
@@ -36,6 +43,7 @@ __all__ = [
     "whole",
     "write_json",
     "write_mosaic",
+    "write_raster",
     "write_sums",
     "write_tile",
 ]

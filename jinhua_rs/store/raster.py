@@ -25,7 +25,7 @@ from jinhua_rs.schema import VARIABLES, ClassInfo
 from jinhua_rs.store.atomic import digest, whole
 from jinhua_rs.store.trouble import unwritable
 
-__all__ = ["open_map", "open_tile", "tile_variables", "write_mosaic", "write_tile"]
+__all__ = ["open_map", "open_tile", "tile_variables", "write_mosaic", "write_raster", "write_tile"]
 
 _FILL = -32768
 _SCALE = 1e-4
@@ -185,6 +185,46 @@ def write_mosaic(
             _require_copied(draft, part)
     if classes:
         _write_categories(path, classes)
+    return digest(path)
+
+
+def write_raster(path: Path, data: xr.DataArray, *, tags: Mapping[str, str]) -> str:
+    """
+    Write one array of numbers as a Cloud-Optimised GeoTIFF, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.tif``; its folder is there.
+    data : DataArray, float32, dims (y, x), with a CRS coordinate
+        NaN = no data.
+    tags : Mapping
+        GDAL metadata.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written to or the disk is full.
+    """
+    geobox = data.odc.geobox
+    profile = {
+        "driver": "GTiff", "dtype": "float32", "count": 1, "nodata": np.nan,
+        "crs": str(geobox.crs), "transform": geobox.transform,
+        "height": geobox.shape.y, "width": geobox.shape.x,
+        "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "DEFLATE",
+    }  # fmt: skip
+    with _draft_for(path) as draft:
+        with rasterio.open(draft, "w", **profile) as target:
+            target.update_tags(**tags)
+            target.write(data.to_numpy(), 1)
+        with whole(path) as part:
+            _to_cog(draft, part, categorical=False)
+            _require_copied(draft, part)
     return digest(path)
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from jinhua_rs import schema, store
 from jinhua_rs.cli import app
-from jinhua_rs.errors import ConfigError, ContractError, IntegrityError
+from jinhua_rs.errors import ConfigError, ContractError, GridMismatch, IntegrityError
 from jinhua_rs.estimation import accuracy, tables
 from jinhua_rs.estimation.agreement import agreement
 from jinhua_rs.estimation.design import draw, extend
@@ -177,6 +177,11 @@ def test_a_package_is_not_made_twice_nor_with_too_few_second_readings(world, tmp
     folder, _, _, design, _ = world
     looks = [Imagery(folder / "out" / "2024Q4", Grid(tile_size=50))]
 
+    coarse = [Imagery(folder / "out" / "2024Q4", Grid(resolution=20.0, tile_size=50))]
+    with pytest.raises(GridMismatch, match="not on the grid"):
+        write_package(
+            tmp_path / "p", design, coarse, Order(readers={}), now=NOW, progress=lambda *_: None
+        )
     with pytest.raises(ConfigError, match="nothing is overwritten"):
         write_package(
             folder / "package", design, looks, Order(readers={}), now=NOW, progress=lambda *_: None

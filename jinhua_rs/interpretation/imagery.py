@@ -48,7 +48,7 @@ class Imagery:
             )
         self._period = Period.parse(str(receipt["period"]))
         self._digests: dict[str, str] = receipt["tiles"]["composite"]
-        self._tiles, self._grid = folder / "tiles" / "composite", grid
+        self._tiles, self.grid = folder / "tiles" / "composite", grid
         self._open = lru_cache(_KEPT)(self._opened)
 
     @property
@@ -68,12 +68,12 @@ class Imagery:
         columns = np.arange(column - half, column + half + 1)
         rows = np.arange(row + half, row - half - 1, -1)
         cut: dict[str, NDArray[np.float32]] = {}
-        side = self._grid.tile_size
+        side = self.grid.tile_size
         for tile_row in np.unique(rows // side):
             for tile_column in np.unique(columns // side):
                 inside = np.ix_(rows // side == tile_row, columns // side == tile_column)
-                x, y = (np.array([tile_column, tile_row]) + 0.5) * side * self._grid.resolution
-                for name, band in self._open(self._grid.tile_id(float(x), float(y))).items():
+                x, y = (np.array([tile_column, tile_row]) + 0.5) * side * self.grid.resolution
+                for name, band in self._open(self.grid.tile_id(float(x), float(y))).items():
                     lines = side - 1 - rows[rows // side == tile_row] % side
                     part = band[np.ix_(lines, columns[columns // side == tile_column] % side)]
                     cut.setdefault(name, np.full((CHIP_PX, CHIP_PX), np.nan, "float32"))

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined
 from pyproj import Transformer
 
 from jinhua_rs import figures, store
-from jinhua_rs.errors import ConfigError, IntegrityError
+from jinhua_rs.errors import ConfigError, GridMismatch, IntegrityError
 from jinhua_rs.estimation.design import Design, second_readings
 from jinhua_rs.interpretation.forms import ROLES, Handout, guide, write_form
 from jinhua_rs.interpretation.imagery import Imagery
@@ -96,12 +96,20 @@ def write_package(
     ------
     ConfigError
         If the folder is there already, or fewer than a fifth are to be read twice.
+    GridMismatch
+        If the imagery lies on another grid than the design.
     """
     require_new(folder)
     if order.share < 0.2:
         raise ConfigError(
             f"{order.share:.0%} of the points read twice are too few; at least 20 % are needed",
             zh=f"复判比例 {order.share:.0%} 过低；不得少于 20%",
+        )
+    if any((x.grid.crs, x.grid.resolution) != _grid_of(design) for x in looks):
+        raise GridMismatch(
+            f"the imagery is not on the grid of design {design.id}, {_grid_of(design)}; package it "
+            "with the settings it was drawn with",
+            zh=f"影像格网与设计 {design.id} 不一致（{_grid_of(design)}）；请使用抽样时的配置",
         )
     manifest = _manifest(design, looks, order)
     with store.whole(folder) as part:
@@ -120,6 +128,10 @@ def write_package(
         store.write_json(part / _NAME, _facts(manifest))
         store.write_sums(part, [path for path in part.rglob("*") if path.is_file()])
     return manifest
+
+
+def _grid_of(design: Design) -> tuple[str, float]:
+    return design.facts.crs, design.facts.resolution
 
 
 def _manifest(design: Design, looks: Sequence[Imagery], order: Order) -> Manifest:

@@ -175,7 +175,7 @@ class Model(Section):
     file: Path | None = None
     """Folder of a stored model; empty means: train one from ``samples``."""
     samples: Path | None = None
-    """Point layer with columns ``class`` (code) and/or ``canopy`` (0-1)."""
+    """Points or polygons with ``class`` and/or ``canopy`` (0-1): GPKG, GeoParquet or CSV."""
     period: str = ""
     """Period of the samples; empty means the baseline, or the run's own."""
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "landcover"

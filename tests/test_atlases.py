@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
+from asset_server import Files, serving_files
 from builders import WGS84, X0, Y0, Shelf, outline
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -61,7 +62,7 @@ def halves(shelf, left=40, right=10):
 # --- profiles ----------------------------------------------------------------------------------
 
 
-def test_three_layers_come_along_with_their_terms():
+def test_three_atlases_come_along_with_their_terms():
     assert atlas_names() == ("cop-dem-glo-30", "esa-worldcover", "io-lulc-annual")
     assert all(load_atlas(name).licence and load_atlas(name).attribution for name in atlas_names())
 
@@ -170,7 +171,26 @@ def test_an_api_finds_what_the_folder_finds(shelf):
     assert np.array_equal(read_atlas(online, GRID), read_atlas(folder, GRID))
 
 
-def test_settings_lead_layers_to_their_own_address():
+def test_sheets_are_read_over_http_once_their_addresses_are_settled(shelf):
+    folder = find_atlas("esa-worldcover", AREA, halves(shelf))
+    files = Files({f"/{path.name}": path.read_bytes() for path in shelf.folder.glob("*.tif")})
+    files.faults["/N27E120.tif"] = ["503"]
+    with serving_files(files) as server:
+        for item in shelf.items:
+            asset = item["assets"]["map"]
+            asset["href"] = f"{server}/{Path(asset['href']).name}"
+        collection = {"type": "FeatureCollection", "features": shelf.items}
+        (shelf.folder / "items.json").write_text(json.dumps(collection), "utf-8")
+        with serving(shelf.folder) as address:
+            stac = Stac(url=address, allowed_hosts=(server.removeprefix("http://"),))
+            atlas = settle_atlas(find_atlas("esa-worldcover", AREA, stac), stac)
+            codes = read_atlas(atlas, GRID)
+
+    assert all(sheet.asset.href.startswith(server) for sheet in atlas.sheets)
+    assert np.array_equal(codes, read_atlas(folder, GRID))
+
+
+def test_settings_lead_atlases_to_their_own_address():
     told = Settings.model_validate(
         {"stac": {"url": "https://a.example", "retries": 1}, "atlas": {"url": "/mirror"}}
     )

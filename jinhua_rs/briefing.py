@@ -1,7 +1,7 @@
 """What the report is told about a period: units, rows, scenes, gates, targets, model, credits."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import hypot
 from pathlib import Path
@@ -15,7 +15,16 @@ from jinhua_rs.figures import Words
 from jinhua_rs.ledger import Ledger
 from jinhua_rs.period import ZONE, Period
 from jinhua_rs.planning import CERTIFICATE, Plan
-from jinhua_rs.report import Fact, Gate, ReportData, SceneCheck, SceneSummary, TargetLine, Unit
+from jinhua_rs.report import (
+    Fact,
+    Gate,
+    ReportData,
+    SceneCheck,
+    SceneSummary,
+    StepEffect,
+    TargetLine,
+    Unit,
+)
 from jinhua_rs.scene import SceneDecision
 
 __all__ = ["Numbers", "brief", "headline"]
@@ -37,6 +46,9 @@ class Numbers:
     ``widened`` is the share of the seen pixels that needed looks from around the period, ``lost``
     the share of them that were not named, by the companion quarter that did not show them
     (or ``elevation``), 0-1.
+
+    ``effects`` is what each step of refinement did to the map (:mod:`jinhua_rs.effects`),
+    ``heard`` the earlier years that were heard.
     """
 
     rows: Rows
@@ -46,6 +58,8 @@ class Numbers:
     widened: float
     series: pd.DataFrame = field(default_factory=lambda: schema.rows([]))
     lost: Mapping[str, float] = field(default_factory=dict)
+    effects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    heard: tuple[int, ...] = ()
 
 
 def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: datetime) -> ReportData:
@@ -80,11 +94,47 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         accuracy=_accuracy_facts(card),
         certificate=_certificate_facts(written, numbers.widened),
         checks=() if written is None else _checks(plan, written),
+        refinement=_refinement_facts(plan, numbers.heard),
+        effects=_effects(numbers.effects),
         version=__version__,
         credits=_credits(plan),
         rules=_rules(plan),
     )
     return report.told(data)
+
+
+def _refinement_facts(plan: Plan, heard: Sequence[int]) -> tuple[Fact, ...]:
+    """Say how the map was refined, and which earlier years were there to be heard."""
+    options, size = plan.settings.refine, plan.settings.area.resolution
+    side = 2 * options.rim(size) + 1
+    past = [str(replace(plan.period, year=year)) for year in heard]
+    patch, hole = f"{options.min_patch_mu:g}", f"{options.fill_holes_m2:g}"
+    off = Words("未启用", "off")
+    return (
+        Fact(
+            Words("邻域平滑", "Neighbours"),
+            Words(f"{side}×{side} 像元", f"{side} × {side} pixels") if side > 1 else off,
+        ),
+        Fact(
+            Words("参考的往年同季", "Earlier years heard"),
+            Words("、".join(past), ", ".join(past)) if past else Words("无", "none"),
+        ),
+        Fact(
+            Words("最小图斑", "Minimum unit"),
+            Words(
+                f"{patch} 亩，四邻连通，填补小于 {hole} 平方米的空隙",
+                f"{patch} mu, 4-connected, holes below {hole} m² closed",
+            ),
+        ),
+    )
+
+
+def _effects(table: pd.DataFrame) -> tuple[StepEffect, ...]:
+    known = table.astype(object).where(table.notna(), None)
+    return tuple(
+        StepEffect(**{str(name): value for name, value in one.items()})
+        for one in known.to_dict("records")
+    )
 
 
 def _of_period(plan: Plan) -> list[SceneDecision]:

@@ -18,11 +18,12 @@ Columns of the table of effects, one row for each unit and step of :data:`refine
 
 ``tree_cover_ha`` is the mapped area after the step, ``difference_ha`` what the step added,
 ``changed_share`` the share of the seen ground whose code it changed, 0-1 (gains and losses do not
-cancel); both are NaN for ``raw``, the map as the model has it. Map counts: context, not judged.
+cancel); both are NaN for ``raw``, the map as the model has it. All but ``seen_ha`` are NaN for a
+unit of which too little was seen. Map counts: context, not judged.
 """
 
 
-def step_effects(steps: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
+def step_effects(steps: Path, units: gpd.GeoDataFrame, *, min_clear_share: float) -> pd.DataFrame:
     """
     Measure the mapped tree cover after each step, by unit.
 
@@ -32,26 +33,31 @@ def step_effects(steps: Path, units: gpd.GeoDataFrame) -> pd.DataFrame:
         Published map ``steps`` (:data:`refine.STEPS`), in the CRS of the units.
     units : GeoDataFrame
         From :func:`jinhua_rs.regions.load_units`; may overlap.
+    min_clear_share : float
+        Share of a unit that must be seen for its numbers to be given, 0-1.
 
     Returns
     -------
     DataFrame
-        :data:`EFFECT_COLUMNS`, units in their order; ``changed_share`` is NaN where nothing of a
-        unit was seen.
+        :data:`EFFECT_COLUMNS`, units in their order.
     """
-    areas = class_areas(steps, units).drop(columns=0) * hectares(1.0)
-    bits = areas.columns.to_numpy() - 1
+    areas = class_areas(steps, units) * hectares(1.0)
+    unseen, areas = areas[0], areas.drop(columns=0)
     seen = areas.sum(axis="columns")
-    found = []
+    bright = (seen > 0) & (seen >= min_clear_share * (seen + unseen))
+    areas = areas.where(bright, np.nan, axis="index")
+    bits, found = areas.columns.to_numpy() - 1, []
     for n, step in enumerate(STEPS):
         after = bits >> n & 1
         row = pd.DataFrame({"step": step, "order": n, "seen_ha": seen}, index=units.index)
-        row["tree_cover_ha"] = areas.loc[:, after == 1].sum(axis="columns")
+        row["tree_cover_ha"] = areas.mul(after, axis="columns").sum(axis="columns", skipna=False)
         if n:
             moved = after - (bits >> n - 1 & 1)
-            row["difference_ha"] = areas.mul(moved, axis="columns").sum(axis="columns")
-            changed = areas.loc[:, moved != 0].sum(axis="columns")
-            row["changed_share"] = changed.where(seen > 0) / seen.where(seen > 0, np.nan)
+            row["difference_ha"] = areas.mul(moved, axis="columns").sum(
+                axis="columns", skipna=False
+            )
+            changed = areas.mul(abs(moved), axis="columns").sum(axis="columns", skipna=False)
+            row["changed_share"] = changed / seen.where(bright, np.nan)
         found.append(row)
     table = pd.concat(found).rename_axis("unit").reset_index()
     place = table["unit"].map({code: at for at, code in enumerate(units.index)})

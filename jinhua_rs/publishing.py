@@ -11,7 +11,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs import __version__, causes, forest, report, schema, store
+from jinhua_rs import __version__, causes, effects, forest, report, schema, store
 from jinhua_rs.briefing import Numbers, brief, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.estimation.trend import trend_rows
@@ -90,12 +90,16 @@ def publish(
         part.mkdir()
         maps = _write_maps(products, part, run_id, progress)
         numbers = _with_trend(plan, _numbers(products, baseline, maps, progress), earlier)
+        numbers = replace(
+            numbers, effects=_effects(plan, maps), heard=_heard(products.tiles["refined"])
+        )
         _require_seen(plan, numbers)
         data = brief(plan, numbers, products.model, run_id=run_id, now=now)
         progress(f"{plan.period} report", 0, 1)
         pictures = report.draw(data, maps, plan.units, plan.settings.report.languages)
         report.write(part / "report", data, pictures)
         schema.rows([*numbers.rows, *numbers.changes]).to_csv(part / "indicators.csv", index=False)
+        numbers.effects.to_csv(part / "refine_effects.csv", index=False)
         (part / "scenes.json").write_text(plan.inventory.to_json(), encoding="utf-8")
         if plan.settings.certificate.check:
             shutil.copyfile(plan.folder / CERTIFICATE, part / CERTIFICATE)
@@ -249,6 +253,17 @@ def _lost(products: Products) -> dict[str, float]:
         for name, number in facts["lost"].items():
             pixels[name] = pixels.get(name, 0) + int(number)
     return {name: number / max(1, seen) for name, number in sorted(pixels.items())}
+
+
+def _effects(plan: Plan, maps: Mapping[str, Path]) -> pd.DataFrame:
+    gate = plan.settings.gates.min_clear_share
+    return effects.step_effects(maps["steps"], plan.units, min_clear_share=gate)
+
+
+def _heard(tiles: Mapping[str, Path]) -> tuple[int, ...]:
+    """Name the earlier years that some tile heard."""
+    years = {int(year) for path in tiles.values() for year in store.read_facts(path)["heard"]}
+    return tuple(sorted(years))
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,8 @@ def refine_tile(job: RefineJob) -> Made:
     }
     store.write_tile(job.path, _laid_like(own["forest"], layers), job.label)
     clear_pixels = int((found.forest != Forest.UNSEEN).sum())
-    store.seal(job.path, job.key, {"clear_pixels": clear_pixels})
+    heard = [year for year, _ in job.looks[:-1]]
+    store.seal(job.path, job.key, {"clear_pixels": clear_pixels, "heard": heard})
     return Made(tile, "done", {}, clear_pixels)
 
 

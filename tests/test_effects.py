@@ -39,7 +39,7 @@ def test_areas_before_and_after_each_step(steps):
     both = [*halves, box(X0, Y0 - 40, X0 + 100, Y0), box(X0 + 30, Y0 - 40, X0 + 40, Y0)]
     units = gpd.GeoDataFrame(index=["west", "east", "all", "dark"], geometry=both, crs="EPSG:4549")
 
-    table = step_effects(steps, units)
+    table = step_effects(steps, units, min_clear_share=0.6)
 
     assert tuple(table.columns) == EFFECT_COLUMNS
     assert table["unit"].tolist() == [u for u in units.index for _ in STEPS]
@@ -50,4 +50,7 @@ def test_areas_before_and_after_each_step(steps):
     assert found.loc["all", "changed_share"].tolist()[1:] == pytest.approx([2 / 36, 0, 1 / 36])
     assert np.isnan(found.loc[("all", "raw"), ["difference_ha", "changed_share"]].tolist()).all()
     assert found.loc["dark", "seen_ha"].tolist() == [0] * 4
-    assert found.loc["dark", "changed_share"].isna().all()
+    assert found.loc["dark", ["tree_cover_ha", "changed_share"]].isna().all(axis=None)
+    dim = step_effects(steps, units, min_clear_share=0.95).set_index("unit")
+    assert dim.loc["all", "tree_cover_ha"].isna().all()
+    assert dim.loc["all", "seen_ha"].tolist() == pytest.approx([0.36] * 4)

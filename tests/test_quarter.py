@@ -90,6 +90,19 @@ def test_every_product_is_there_labelled_and_whole(published, jinhua):
     assert "完好" in out
 
 
+def test_the_last_step_of_refinement_is_the_map_that_is_counted(published):
+    folder = published_of(published)
+    rows = pd.read_csv(folder / "indicators.csv", dtype={"unit": str})
+    effects = pd.read_csv(folder / "refine_effects.csv", dtype={"unit": str})
+
+    last = effects[effects["step"] == "minimum_unit"].set_index("unit")
+    mapped = rows[rows["indicator"] == "tree_cover_share_mapped"].set_index("unit")["value"]
+    assert (100 * last["tree_cover_ha"] / last["seen_ha"]).to_dict() == pytest.approx(
+        mapped.to_dict(), abs=1e-6
+    )
+    assert "后处理影响" in (folder / "report" / "report.html").read_text()
+
+
 def test_a_second_run_makes_nothing_anew_and_gives_equal_numbers(published, jinhua):
     folder = folder_of(published)
     tiles = sorted(folder.glob("tiles/*/*.zarr.json"))

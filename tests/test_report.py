@@ -22,11 +22,13 @@ from jinhua_rs.errors import ConfigError, ContractError, IntegrityError
 from jinhua_rs.estimation.trend import trend_rows
 from jinhua_rs.figures import Words
 from jinhua_rs.period import Period
+from jinhua_rs.refine import STEPS
 from jinhua_rs.report import (
     Fact,
     Gate,
     ReportData,
     SceneSummary,
+    StepEffect,
     Tally,
     TargetLine,
     Unit,
@@ -464,6 +466,44 @@ def test_the_doubtful_target_carries_its_warning_in_every_outlet(tmp_path):
     said = " ".join(str(cell) for cells in sheet_rows(paths.xlsx, "说明") for cell in cells)
     assert "9.21%" in said
     assert "疑为 15.12万亩" in said
+
+
+def effects():
+    """What the steps did to the city, and to a county of which too little was seen."""
+    seen = [(700_000.0, None, None), (699_000.0, -1000.0, 0.01), (699_000.0, 0.0, 0.0)]
+    seen.append((700_500.0, 1500.0, 0.0025))
+    return tuple(
+        StepEffect(
+            unit=unit,
+            step=step,
+            tree_cover_ha=area if unit == CITY else None,
+            difference_ha=moved if unit == CITY else None,
+            changed_share=share if unit == CITY else None,
+            seen_ha=1_000_000.0,
+        )
+        for unit in (CITY, EAST)
+        for step, (area, moved, share) in zip(STEPS, seen, strict=True)
+    )
+
+
+def test_every_outlet_tells_what_refinement_did(tmp_path):
+    heard = Fact(Words("参考的往年同季", "Earlier years heard"), Words("2023Q4", "2023Q4"))
+    data = make(effects=effects(), refinement=(heard,))
+
+    text, table = read(html.render(data, {}))
+    paths = report.write(tmp_path / "report", data, {})
+
+    assert "参考的往年同季：2023Q4" in text
+    city = next(cells for cells in table if "1,050.00" in cells[1:2])
+    assert [cell.strip() for cell in city] == [
+        "金华市", "1,050.00", "−15,0001.00%", "00.00%", "+22,5000.25%", "1,050.75",
+    ]  # fmt: skip
+    dark = [c for c in table if c and c[0] == "磐安县" and len(c) == 6]
+    assert dark == [["磐安县", "—", "——", "——", "——", "—"]]
+    sheet = openpyxl.load_workbook(paths.xlsx)["后处理影响"]
+    assert [cell.value for cell in sheet[3]][4:] == [699_000, -1000, -15_000, 0.01, 1_000_000]
+    assert [cell.value for cell in sheet[6]][4:8] == ["—"] * 4
+    assert report.from_json(paths.json.read_text(encoding="utf-8")).effects == data.effects
 
 
 def test_the_page_asks_nothing_of_anyone_and_runs_nothing():

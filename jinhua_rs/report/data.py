@@ -23,6 +23,7 @@ __all__ = [
     "Row",
     "SceneCheck",
     "SceneSummary",
+    "StepEffect",
     "Tally",
     "TargetLine",
     "Unit",
@@ -198,6 +199,24 @@ class SceneCheck:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepEffect:
+    """
+    What a step of refinement did to the mapped tree cover of a unit; ``None`` is "not known".
+
+    ``step`` is one of :data:`jinhua_rs.refine.STEPS`; see :mod:`jinhua_rs.effects`.
+    """
+
+    unit: str
+    step: str
+    tree_cover_ha: float | None
+    difference_ha: float | None
+    changed_share: float | None
+    seen_ha: float
+
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
     """
     Everything that a report of one period says.
@@ -233,6 +252,10 @@ class ReportData:
         Summary of what was measured on the scenes; empty where nothing was measured.
     checks : tuple of SceneCheck
         The certificate scene by scene.
+    refinement : tuple of Fact
+        Which steps the map went through, and which years were heard.
+    effects : tuple of StepEffect
+        What each of these steps did, by unit.
     version : str
         Of the software.
     credits : tuple of Words
@@ -263,6 +286,8 @@ class ReportData:
     credits: tuple[Words, ...]
     certificate: tuple[Fact, ...] = ()
     checks: tuple[SceneCheck, ...] = ()
+    refinement: tuple[Fact, ...] = ()
+    effects: tuple[StepEffect, ...] = ()
     claims: tuple[Said, ...] = ()
     series: tuple[Row, ...] = ()
     rules: Words = Words("", "")  # noqa: RUF009 - frozen

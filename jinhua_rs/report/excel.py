@@ -15,6 +15,7 @@ from jinhua_rs.report import wording
 from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
+from jinhua_rs.report.steps import SHEET_COLUMNS, sheet_rows
 
 __all__ = ["write_workbook"]
 
@@ -122,8 +123,8 @@ def write_workbook(path: Path, data: ReportData) -> None:
 
     Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 结论 (all that is said),
     口径对照 (three definitions, if the model names classes), 指标行 (all indicator rows, tidy),
-    影像清单 (scenes by what became of them), 影像证书 (what was measured on each scene, if
-    anything was), 图表 (the chart). In the data sheets
+    影像清单 (scenes by what became of them), 后处理影响 (what each step did to the map), 影像证书
+    (what was measured on each scene, if anything was), 图表 (the chart). In the data sheets
     the header is row 1, no cell is merged, shares are Excel percentages, and a number that
     is not known is a dash.
     """
@@ -152,6 +153,10 @@ def write_workbook(path: Path, data: ReportData) -> None:
             _table(_sheet(book, "口径对照", data), formats, columns, named)
         _table(_sheet(book, "指标行", data), formats, _ROW_COLUMNS, _tidy(data))
         _scenes(_sheet(book, "影像清单", data), formats, data)
+        if data.effects:
+            columns = ((_NATURE, 18.0, "text"), *SHEET_COLUMNS)
+            rows = [[_nature(data), *row] for row in sheet_rows(data)]
+            _table(_sheet(book, "后处理影响", data), formats, columns, rows)
         if data.checks:
             _table(_sheet(book, "影像证书", data), formats, _CHECK_COLUMNS, _checks(data))
         _chart(book, _sheet(book, "图表", data), county_lines)

@@ -17,6 +17,7 @@ from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
 from jinhua_rs.report.saying import COVER_TARGET
+from jinhua_rs.report.steps import STEP_NAMES, step_lines
 
 __all__ = ["FIGURES", "render"]
 
@@ -83,6 +84,8 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         main=main,
         groups=_groups(lines(data)),
         set_aside=[one for one in data.checks if not one.passed],
+        steps=step_lines(data),
+        step_names=STEP_NAMES,
         sampled=any(line.share.judged for line in lines(data)),
         coverage=wording.coverage_said(data, main),
         change=wording.change_said(data, main),

@@ -34,6 +34,7 @@ _MAPS = {
     "ndmi": ("land", ()),
     "bsi": ("land", ()),
     "canopy": ("land", ()),
+    "applicable": ("land", schema.APPLICABLE_CLASSES),
     "landcover": ("refined", schema.LAND_CLASSES),
     "forest": ("forest", schema.FOREST_CLASSES),
     "steps": ("forest", STEP_CLASSES),
@@ -286,7 +287,9 @@ def _coverage(
     plan: Plan, maps: Mapping[str, Path], reference: _Reference
 ) -> list[dict[str, object]]:
     return forest.coverage_rows(
-        forest.ForestMaps(maps["forest"], maps.get("canopy"), maps.get("ndvi")),
+        forest.ForestMaps(
+            maps["forest"], maps.get("canopy"), maps.get("ndvi"), maps.get("applicable")
+        ),
         plan.units,
         reference.points,
         period=plan.period,

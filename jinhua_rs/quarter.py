@@ -289,14 +289,15 @@ def name_the_land(
 ) -> Tiles:
     """Name the land cover and estimate the canopy of every tile; ``before`` is its baseline's."""
     plan, steady = ground.plan, ground.plan.settings.model.hysteresis
+    likeness = plan.settings.refine.applicability
     card, wanted = store.digest(model / "card.json"), landcover.Model.load(model).card.feature_names
     tasks = []
     for tile in ground.own:
         path = plan.folder / "tiles" / "land" / f"{tile}.zarr"
         sources, earlier = ground.sources(tile, wanted), before.get(tile) if steady else None
         since = [store.read_facts(earlier)["sha256"], steady] if earlier else []
-        key = fingerprint([__version__, plan.label, ground.facts(sources), card, since])
-        job = pieces.LandJob(path, key, sources, model, plan.label, earlier, steady)
+        key = fingerprint([__version__, plan.label, ground.facts(sources), card, since, likeness])
+        job = pieces.LandJob(path, key, sources, model, plan.label, earlier, steady, likeness)
         tasks.append(Task(tile, pieces.classify_tile, (job,)))
     carry_out(plan, "land", tasks, workers, progress)
     return {task.id: task.arguments[0].path for task in tasks}

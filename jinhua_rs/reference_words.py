@@ -89,6 +89,7 @@ KEYS: Mapping[str, str] = {
     "refine.history_years": "参考此前若干年同一季节（须在成果根目录内）；0 为不参考",
     "refine.change_rate": "事先预期的年地类变化面积占比",
     "refine.min_patch_mu": "小于此面积的林斑不计，亩；0 为不处理",
+    "refine.applicability": "标出与训练样本均不相似的地面，并按单元统计",
     "refine.fill_holes_m2": "林地中小于此面积的空隙予以填补，平方米；0 为不处理",
     "reference.file": "独立参考样本点图层，含 `point`、`period`、`canopy`（0–1）字段",
     "interpretation.city_points": "规划样本量时全市 95% 区间的目标半宽，百分点",

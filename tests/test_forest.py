@@ -329,3 +329,19 @@ def test_a_map_of_other_classes_is_refused(tmp_path, maps, units):
             period=PERIOD,
             min_clear_share=0.6,
         )
+
+
+def test_ground_unlike_training_is_a_row_of_every_unit_and_judged_by_nobody(
+    tmp_path, maps, units, country
+):
+    codes = np.where(country[1] == 0, 0, schema.Applicable.LIKE).astype("uint8")
+    codes[:, 120:140] = schema.Applicable.UNLIKE  # a quarter of B, a tenth of the city's columns
+    told = ForestMaps(maps.forest, None, None, write(tmp_path / "like.tif", codes, 0))
+
+    found = table(coverage_rows(told, units, None, period=PERIOD, min_clear_share=0.6))
+
+    rows = found.xs("unlike_training_share", level="indicator")
+    assert (rows["status"] == "no_interval").all()
+    assert rows["value"].to_dict() == pytest.approx(
+        {"city": 100 * 4000 / 38400, "A": 0.0, "B": 25.0, "zone": 25.0}
+    )

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
+from jinhua_rs.landcover.archive import Training
 from jinhua_rs.landcover.likeness import Likeness
 
 
@@ -13,11 +14,13 @@ def likeness(features, weight, fold):
     features = np.asarray(features, np.float32)
     scale = features.std(axis=0, dtype=float)
     return Likeness.of(
-        features,
-        np.asarray(weight, float),
-        np.asarray(fold),
-        mean=features.mean(axis=0, dtype=float),
-        scale=np.where(scale > 0, scale, 1.0),
+        Training(
+            features=features,
+            mean=features.mean(axis=0, dtype=float),
+            scale=np.where(scale > 0, scale, 1.0),
+            importances=np.asarray(weight, float),
+            fold=None if fold is None else np.asarray(fold),
+        )
     )
 
 
@@ -58,9 +61,9 @@ def test_a_feature_of_no_weight_or_no_variance_says_nothing():
     assert found.like(asked).all()
 
 
-@pytest.mark.parametrize("fold", [[0, 0, 0, 0], [0, 1, 0, 1]])
+@pytest.mark.parametrize("fold", [[0, 0, 0, 0], [0, 1, 0, 1], None])
 def test_where_nothing_can_be_held_out_everything_is_like(fold):
-    samples = [[1.0]] * 4 if len(set(fold)) > 1 else [[0.0], [1.0], [2.0], [3.0]]
+    samples = [[1.0]] * 4 if fold == [0, 1, 0, 1] else [[0.0], [1.0], [2.0], [3.0]]
 
     found = likeness(samples, [1.0], fold)
 

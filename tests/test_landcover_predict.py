@@ -122,6 +122,18 @@ def test_order_of_dims_leaves_no_trace(features, model):
     assert turned.identical(predict(features, model))
 
 
+def test_ground_unlike_anything_in_training_is_told(features, model):
+    strange = features.copy(data=features.values + np.float32(3))
+
+    found, far = (check(predict(one, model), "applicable") for one in (features, strange))
+
+    seen = np.isfinite(features.values).all(axis=0)
+    assert (found.applicable.values[seen] == 2).mean() > 0.9
+    assert (far.applicable.values[seen] == 1).all()
+    assert (found.applicable.values[~seen] == 0).all()
+    assert "applicable" not in predict(features, model, likeness=False)
+
+
 def test_classes_alone_give_forest_by_tree_classes(features, model):
     alone = Model(model.card, model.classifier, None)
 

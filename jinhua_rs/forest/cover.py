@@ -8,6 +8,7 @@ sample the map count stands in, marked ``no_interval``. Below the gate of clear 
 a number.
 """
 
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,9 +20,9 @@ from jinhua_rs.forest.ground import Ground, judged
 from jinhua_rs.forest.unit_rows import UnitRows, ratio
 from jinhua_rs.period import Period
 from jinhua_rs.points import Drawn
-from jinhua_rs.schema import Change, Forest, rows
+from jinhua_rs.schema import Applicable, Change, Forest, rows
 from jinhua_rs.units import hectares
-from jinhua_rs.zonal import means
+from jinhua_rs.zonal import class_areas, means
 
 __all__ = ["ForestMaps", "change_rows", "coverage_rows"]
 
@@ -31,12 +32,14 @@ class ForestMaps:
     """
     Published maps of one period: class raster ``forest``, shares ``canopy``, index ``ndvi``.
 
-    ``canopy`` is ``None`` if the model names classes only, ``ndvi`` without the bands for it.
+    ``canopy`` is ``None`` if the model names classes only, ``ndvi`` without the bands for it,
+    ``applicable`` if nothing is known of the training samples.
     """
 
     forest: Path
     canopy: Path | None
     ndvi: Path | None
+    applicable: Path | None = None
 
 
 def coverage_rows(
@@ -87,6 +90,7 @@ def coverage_rows(
         for indicator, raster in layers.items()
         if raster is not None
     }
+    unlike = {} if maps.applicable is None else _unlike(maps.applicable, units)
     found: list[dict[str, object]] = []
     for code, areas in ground.classes.iterrows():
         total, seen = float(areas.sum()), float(areas.drop(Forest.UNSEEN).sum())
@@ -102,8 +106,20 @@ def coverage_rows(
             unit.row(indicator, unit.context(average[code], "mean of seen pixels"))
             for indicator, average in averages.items()
         ]
+        if unlike:
+            strange = unit.context(unlike[code], "dissimilarity index over seen pixels")
+            found.append(unit.row("unlike_training_share", strange, 100.0))
     rows(found)
     return found
+
+
+def _unlike(applicable: Path, units: gpd.GeoDataFrame) -> Mapping[Hashable, float]:
+    """Share of the seen ground of each unit that is unlike anything in training, 0-1."""
+    areas = class_areas(applicable, units).reindex(
+        columns=[kind.value for kind in Applicable], fill_value=0.0
+    )
+    unlike, like = areas[Applicable.UNLIKE], areas[Applicable.LIKE]
+    return dict((unlike / (unlike + like).where(unlike + like > 0)).items())
 
 
 def change_rows(

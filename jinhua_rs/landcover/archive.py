@@ -65,12 +65,15 @@ class Training:
         Of all samples; ``scale`` is the standard deviation, 1 where a feature never varies.
     importances : ndarray, float64, (feature,)
         Mean decrease of impurity in the first forest, sums to 1 (or all 0).
+    fold : ndarray, int64, (row,), or None
+        In which each was held out; None in models of before.
     """
 
     features: npt.NDArray[np.float32]
     mean: npt.NDArray[np.float64]
     scale: npt.NDArray[np.float64]
     importances: npt.NDArray[np.float64]
+    fold: npt.NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +230,7 @@ def _require_sound_tables(forests: Forests, where: str) -> None:
         _numbers(kept.features, np.float32, (len(kept.features), width))
         and all(_numbers(one, np.float64, (width,)) for one in (kept.mean, kept.importances))
         and _numbers(kept.scale, np.float64, (width,))
+        and (kept.fold is None or _numbers(kept.fold, np.int64, (len(kept.features),)))
         and bool((kept.scale > 0).all())
     ):
         raise _refused(where, "what it keeps of its training samples is malformed")

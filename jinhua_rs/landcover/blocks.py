@@ -8,6 +8,8 @@ needs a probability sample (Wadoux et al. 2021, doi:10.1016/j.ecolmodel.2021.109
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize_scalar
+from scipy.special import log_expit
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.metrics import confusion_matrix
@@ -224,7 +226,17 @@ def score_canopy(
         fold_rmse=tuple(float(np.sqrt(np.mean(error[rows] ** 2))) for rows in _each(fold)),
         forest_agreement=float(np.mean(is_forest == as_forest)),
         forest_confusion=((cells[0][0], cells[0][1]), (cells[1][0], cells[1][1])),
+        line_slope=_line_slope(predicted, is_forest),
     )
+
+
+def _line_slope(predicted: Floats, is_forest: npt.NDArray[np.bool_]) -> float:
+    """Find the slope of the logistic curve through ½ at 0.20 by greatest likelihood, 1-200."""
+    off = np.where(is_forest, 1.0, -1.0) * (predicted - FOREST_CANOPY)
+    found = minimize_scalar(
+        lambda slope: -log_expit(slope * off).mean(), bounds=(1.0, 200.0), method="bounded"
+    )
+    return round(float(found.x), 2)
 
 
 def _each(fold: Integers) -> list[npt.NDArray[np.bool_]]:

@@ -135,15 +135,18 @@ class CanopyTest(_Part):
     fold_rmse: tuple[Annotated[float, Field(ge=0)], ...]
     forest_agreement: Share
     forest_confusion: tuple[tuple[Count, Count], tuple[Count, Count]]
+    line_slope: Annotated[float, Field(gt=0)] | None = None
+    """Slope of :attr:`slope`, fitted to the samples; None in models of before."""
 
     @property
     def slope(self) -> float:
         """
         How fast the chance of true canopy ≥ 0.20 rises with the canopy predicted, per unit.
 
-        That of the logistic curve with the spread of the errors: ``π / (√3 · RMSE)``.
+        Of the logistic curve through ½ at 0.20 that fits the held-out samples best; in models of
+        before that with the spread of the errors, ``π / (√3 · RMSE)``.
         """
-        return pi / (sqrt(3) * max(self.rmse, 0.01))
+        return self.line_slope or pi / (sqrt(3) * max(self.rmse, 0.01))
 
 
 class ReliabilityBin(_Part):

@@ -18,6 +18,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist
 
+from jinhua_rs.landcover.archive import Training
+
 __all__ = ["Likeness"]
 
 Pixels = npt.NDArray[np.float32]
@@ -55,33 +57,19 @@ class Likeness:
     threshold: float
 
     @classmethod
-    def of(
-        cls,
-        features: Pixels,
-        weight: Floats,
-        fold: npt.NDArray[np.int64],
-        *,
-        mean: Floats,
-        scale: Floats,
-    ) -> Self:
+    def of(cls, training: Training) -> Self:
         """
-        Measure the training samples against each other.
+        Measure the training samples that were kept against each other.
 
-        Parameters
-        ----------
-        features : ndarray, float32, (row, feature)
-            Finite; a few thousand samples stand for all.
-        weight : ndarray, float64, (feature,)
-            Importance; 0 leaves a feature out.
-        fold : ndarray, int64, (row,)
-            In which each was held out.
-        mean, scale : ndarray, float64, (feature,)
-            Of all samples; ``scale`` above 0.
+        Features of no importance are left out; without folds everything is like training.
         """
+        weight = training.importances
         heaviest_first = np.argsort(-weight, kind="stable")
         order = heaviest_first[weight[heaviest_first] > 0]
-        centre, factor = mean[order].astype(np.float32), (weight / scale)[order].astype(np.float32)
-        points = np.ascontiguousarray((features[:, order] - centre) * factor)
+        centre = training.mean[order].astype(np.float32)
+        factor = (weight / training.scale)[order].astype(np.float32)
+        points = np.ascontiguousarray((training.features[:, order] - centre) * factor)
+        fold = np.zeros(len(points), np.int64) if training.fold is None else training.fold
         away = float(pdist(points).mean()) if len(points) > 1 else 0.0
         limit = np.inf
         if away > 0 and len(np.unique(fold)) > 1:

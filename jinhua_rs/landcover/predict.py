@@ -1,5 +1,7 @@
 """Features to land cover, confidence, canopy cover and tree cover, pixel by pixel."""
 
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,13 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from jinhua_rs.errors import ContractError
 from jinhua_rs.grid import require_same_grid
+from jinhua_rs.landcover.archive import Training
 from jinhua_rs.landcover.calibration import calibrated
 from jinhua_rs.landcover.card import ModelCard
 from jinhua_rs.landcover.flat import answer, flatten
+from jinhua_rs.landcover.likeness import Likeness
 from jinhua_rs.landcover.model import Model
-from jinhua_rs.schema import FOREST_CANOPY, TREE_CLASSES, VARIABLES, Forest, described
+from jinhua_rs.schema import FOREST_CANOPY, TREE_CLASSES, VARIABLES, Applicable, Forest, described
 
 __all__ = ["canopy_cover", "class_probabilities", "forest_of", "predict"]
 
@@ -32,7 +36,7 @@ Pixels = npt.NDArray[np.float32]
 Arrays = tuple[npt.NDArray[Any], ...]
 
 
-def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
+def predict(features: xr.DataArray, model: Model, *, likeness: bool = True) -> xr.Dataset:
     """
     Classify pixels and estimate their canopy cover.
 
@@ -47,6 +51,8 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
         with NaN or infinity in any feature counts as not seen. May be lazy (dask).
     model : Model
         With a classifier, a regressor or both.
+    likeness : bool
+        Tell too where the ground is unlike anything in training, if the model knows.
 
     Returns
     -------
@@ -58,6 +64,7 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
         ``canopy`` float32, 0-1 in steps of 0.0001, NaN = not seen; only with a regressor.
         ``forest`` uint8, :class:`~jinhua_rs.schema.Forest` code, 0 = not seen: canopy ≥ 0.20,
         or without a regressor one of the tree classes.
+        ``applicable`` uint8, :class:`~jinhua_rs.schema.Applicable` code, 0 = not seen.
 
     Raises
     ------
@@ -65,12 +72,12 @@ def predict(features: xr.DataArray, model: Model) -> xr.Dataset:
         If dims, dtype, names or their order are not those of the model.
     """
     _require_contract(features, model.card)
-    names = _outputs(model)
+    names = _outputs(model, likeness=likeness)
     whole = features if features.chunks is None else features.chunk({"feature": -1})
     arrays = xr.apply_ufunc(
         _tile,
         whole,
-        kwargs={"model": model},
+        kwargs={"model": model, "names": names},
         input_core_dims=[["feature"]],
         output_core_dims=[[] for _ in names],
         output_dtypes=[np.dtype(VARIABLES[name].dtype) for name in names],
@@ -152,23 +159,32 @@ def canopy_cover(regressor: RandomForestRegressor, pixels: Pixels) -> npt.NDArra
     return answer(flatten(regressor), pixels)[:, 0]
 
 
-def _outputs(model: Model) -> tuple[str, ...]:
+def _outputs(model: Model, *, likeness: bool) -> tuple[str, ...]:
     classes = () if model.classifier is None else ("landcover", "confidence", *_PROBABILITIES)
     canopy = () if model.regressor is None else ("canopy",)
-    return (*classes, *canopy, "forest")
+    known = model.training is not None and model.training.fold is not None
+    return (*classes, *canopy, "forest", *(("applicable",) if likeness and known else ()))
 
 
-def _tile(stack: Pixels, *, model: Model) -> Arrays:
+@lru_cache(maxsize=2)
+def _likeness(training: Training) -> Likeness:
+    """Measure the training samples of a model once per worker."""
+    return Likeness.of(training)
+
+
+def _tile(stack: Pixels, *, model: Model, names: Sequence[str]) -> Arrays:
     """Predict ``stack`` (..., feature), only where it is finite, a bounded number at a time."""
     shape = stack.shape[:-1]
-    found = {
-        name: np.full(shape, _empty(name), dtype=VARIABLES[name].dtype) for name in _outputs(model)
-    }
+    found = {name: np.full(shape, _empty(name), dtype=VARIABLES[name].dtype) for name in names}
     seen = np.flatnonzero(np.isfinite(stack).all(axis=-1))
     for start in range(0, seen.size, _PIXELS):
         place = np.unravel_index(seen[start : start + _PIXELS], shape)
-        for name, values in _block(np.ascontiguousarray(stack[place]), model).items():
+        pixels = np.ascontiguousarray(stack[place])
+        for name, values in _block(pixels, model).items():
             found[name][place] = values
+        if "applicable" in found and model.training is not None:
+            like = _likeness(model.training).like(pixels)
+            found["applicable"][place] = np.where(like, Applicable.LIKE, Applicable.UNLIKE)
     return tuple(found.values())
 
 

@@ -1,6 +1,6 @@
 """Samples to a model: random forests, scored in spatial blocks, described by a card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -24,7 +24,7 @@ from jinhua_rs.landcover.card import (
 from jinhua_rs.landcover.growing import Dealt, classifier_of, deal, grown, regressor_of
 from jinhua_rs.landcover.model import Model, package_versions, sha256_of
 from jinhua_rs.landcover.options import TrainOptions
-from jinhua_rs.landcover.samples import Samples, clean
+from jinhua_rs.landcover.samples import clean
 from jinhua_rs.landcover.tuning import tune
 from jinhua_rs.schema import LAND_CLASSES, VARIABLES
 
@@ -74,7 +74,8 @@ def train(table: pd.DataFrame, feature_names: Sequence[str], options: TrainOptio
         options, trials = tune(dealt, options)
     classes = _classes(dealt["class"], options) if "class" in dealt else _NOTHING
     canopy = _canopy(dealt["canopy"], options) if "canopy" in dealt else _NOTHING
-    kept = _kept(samples, options, classes if "class" in samples else canopy)
+    first = "class" if "class" in dealt else "canopy"
+    kept = _kept(dealt[first], options, classes if first == "class" else canopy)
     forests = Forests(
         tuple(feature_names), classes.classifier, canopy.regressor, classes.table, kept
     )
@@ -159,19 +160,20 @@ def _canopy(dealt: Dealt, options: TrainOptions) -> _Learnt:
     return _Learnt(regressor=grown(forest), importances=importances, canopy=test)
 
 
-def _kept(samples: Mapping[str, Samples], options: TrainOptions, learnt: _Learnt) -> Training:
+def _kept(dealt: Dealt, options: TrainOptions, learnt: _Learnt) -> Training:
     """Keep some of the samples, drawn at random, and the mean and scale of all of them."""
-    rows = samples["class" if "class" in samples else "canopy"].features
+    rows = dealt.features
     number = min(options.kept_rows, len(rows))
-    drawn = np.random.default_rng(options.seed).choice(len(rows), number, replace=False)
+    drawn = np.sort(np.random.default_rng(options.seed).choice(len(rows), number, replace=False))
     scale = rows.std(axis=0, dtype=np.float64)
     # Three digits are enough to tell what is far off, and take half the room when compressed.
-    coarse = rows[np.sort(drawn)].view(np.int32) & np.int32(-0x1000)
+    coarse = rows[drawn].view(np.int32) & np.int32(-0x1000)
     return Training(
         features=coarse.view(np.float32),
         mean=rows.mean(axis=0, dtype=np.float64),
         scale=np.where(scale > 0, scale, 1.0),
         importances=np.asarray(learnt.importances, np.float64),
+        fold=dealt.fold[drawn],
     )
 
 

@@ -81,7 +81,7 @@ class LandJob:
     Everything a worker needs to name the land of one tile.
 
     ``before`` is the land tile of the baseline, against which ``hysteresis`` (canopy, 0-1)
-    holds the forest line steady.
+    holds the forest line steady. ``likeness`` marks ground unlike anything in training.
     """
 
     path: Path
@@ -91,6 +91,7 @@ class LandJob:
     label: str
     before: Path | None = None
     hysteresis: float = 0.0
+    likeness: bool = True
 
 
 _ROWS = 256
@@ -115,7 +116,8 @@ def classify_tile(job: LandJob) -> Made:
     for top in range(0, own.sizes["y"], _ROWS):
         rows = {"y": slice(top, top + _ROWS)}
         there = {season: data.isel(rows) for season, data in companions.items()}
-        strips.append(landcover.predict(features.stack(own.isel(rows), wanted, there), trained))
+        stacked = features.stack(own.isel(rows), wanted, there)
+        strips.append(landcover.predict(stacked, trained, likeness=job.likeness))
     named = xr.concat(strips, dim="y").assign(features.index_maps(own))
     if job.before is not None and job.hysteresis and "canopy" in named:
         earlier = store.open_tile(job.before)["forest"].load()

@@ -11,6 +11,7 @@ from jinhua_rs.scene import BAND_NAMES
 from jinhua_rs.schema.indicators import INDICATORS, ROW_COLUMNS, IndicatorInfo, Status, rows
 
 __all__ = [
+    "APPLICABLE_CLASSES",
     "CHANGE_CLASSES",
     "FOREST_CANOPY",
     "FOREST_CLASSES",
@@ -20,6 +21,7 @@ __all__ = [
     "TREE_CLASSES",
     "VARIABLES",
     "WINDOW_CLASSES",
+    "Applicable",
     "Change",
     "ClassInfo",
     "Forest",
@@ -178,6 +180,16 @@ VARIABLES: dict[str, Variable] = {
             "forest", "uint8", "class", 0, 2, "0", "tree cover, canopy ≥ 0.20", "树冠覆盖 ≥ 20%"
         ),
         Variable(
+            "applicable",
+            "uint8",
+            "class",
+            0,
+            2,
+            "0",
+            "ground like or unlike the training samples",
+            "地物与训练样本是否相似",
+        ),
+        Variable(
             "steps",
             "uint8",
             "class",
@@ -230,6 +242,14 @@ class Forest(IntEnum):
     FOREST = 2
 
 
+class Applicable(IntEnum):
+    """Whether the model has learnt from ground of this kind; 0 is "not seen"."""
+
+    UNSEEN = 0
+    UNLIKE = 1
+    LIKE = 2
+
+
 class Change(IntEnum):
     """Tree cover of two periods; 0 is "not seen in one of them"."""
 
@@ -269,6 +289,10 @@ WINDOW_CLASSES: tuple[ClassInfo, ...] = (
 FOREST_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "other land", "非林地", "#efeadf"),
     ClassInfo(2, "tree cover", "林木覆盖", "#2e7d46"),
+)
+APPLICABLE_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "unlike anything in training", "与训练样本均不相似", "#c4562f"),
+    ClassInfo(2, "like training samples", "与训练样本相似", "#dfe6e2"),
 )
 CHANGE_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "stable other land", "稳定非林地", "#efeadf"),

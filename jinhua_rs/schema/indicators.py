@@ -111,6 +111,12 @@ INDICATORS: dict[str, IndicatorInfo] = {
                 ("oil_camellia", "shrub crops on other garden land", "其他园地上灌木经济林"),
             )
         ),
+        IndicatorInfo(
+            "unlike_training_share",
+            "%",
+            "share of the seen ground unlike anything in training",
+            "与训练样本均不相似的地面占比",
+        ),
         IndicatorInfo("mean_ndvi", "1", "mean NDVI of seen pixels", "平均植被指数"),
         IndicatorInfo("mean_canopy", "1", "mean canopy cover of seen pixels", "平均林冠覆盖度"),
     )

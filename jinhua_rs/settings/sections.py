@@ -212,6 +212,8 @@ class Refine(Section):
     """Share of the ground that changes its class in a year, as expected beforehand."""
     min_patch_mu: Annotated[float, Field(ge=0)] = 1.0
     """Patches of tree cover smaller than this are dropped, 亩; 0 is never."""
+    applicability: bool = True
+    """Mark ground unlike anything in training, on a map and by unit."""
     fill_holes_m2: Annotated[float, Field(ge=0)] = 400.0
     """Holes in tree cover smaller than this are closed, m²; 0 is never."""
 

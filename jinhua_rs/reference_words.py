@@ -88,6 +88,7 @@ KEYS: Mapping[str, str] = {
     "refine.smoothness": "单次观测的方差（logit 平方），越大越平滑",
     "refine.history_years": "参考此前若干年同一季节（须在成果根目录内）；0 为不参考",
     "refine.change_rate": "事先预期的年地类变化面积占比",
+    "refine.line_rate": "事先预期的年内林冠覆盖度越过 0.20 的面积占比",
     "refine.min_patch_mu": "小于此面积的林斑不计，亩；0 为不处理",
     "refine.applicability": "标出与训练样本均不相似的地面，并按单元统计",
     "refine.fill_holes_m2": "林地中小于此面积的空隙予以填补，平方米；0 为不处理",

@@ -152,8 +152,9 @@ def _told(
     smoothed = np.nan_to_num(last).argmax(axis=0).astype(np.uint8)
     told = smoothed
     if len(years) > 1:
-        rules = IMPOSSIBLE if states is _LANDS else ()
-        rate, gaps = options.change_rate, [after - before for before, after in pairwise(years)]
+        of_land = options.change_rate, IMPOSSIBLE
+        rate, rules = of_land if states is _LANDS else (options.line_rate, ())
+        gaps = [after - before for before, after in pairwise(years)]
         steps = np.stack([transitions(states, gap, rate, rules) for gap in gaps])
         flat = np.stack([one.reshape(len(states), -1) for one in evidence])
         told = likeliest(flat, steps)[-1].reshape(shape)

@@ -204,12 +204,14 @@ class Refine(Section):
     """Side of the neighbourhood that smooths probabilities, metres; 0 is no smoothing."""
     neigh_fraction: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the neighbours that count: those most probably of the class in hand."""
-    smoothness: Annotated[float, Field(ge=0)] = 2.0
+    smoothness: Annotated[float, Field(ge=0)] = 0.5
     """Variance of a single look, squared logits: the more, the smoother."""
     history_years: Annotated[int, Field(ge=0, le=5)] = 2
     """Years back from which the same season is heard, if it lies in the output root; 0 is never."""
     change_rate: Annotated[float, Field(gt=0, lt=1)] = 0.02
     """Share of the ground that changes its class in a year, as expected beforehand."""
+    line_rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of the ground whose canopy may pass 0.20 in a year, as expected beforehand."""
     min_patch_mu: Annotated[float, Field(ge=0)] = 1.0
     """Patches of tree cover smaller than this are dropped, 亩; 0 is never."""
     applicability: bool = True

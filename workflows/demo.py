@@ -1,4 +1,4 @@
-"""The whole product on the simulated Jinhua: build it, serve it, run two periods, report."""
+"""The whole product on the simulated Jinhua: build it, serve it, run two years, report."""
 
 import os
 import sys
@@ -14,12 +14,15 @@ from jinhua_rs.twin.serve import serving
 
 CONFIG = Path(__file__).with_name("demo.toml")
 TWIN = Path(__file__).parent.parent / "demo" / "twin"
-PERIODS = ("2019Q4", "2024Q4")
+PERIODS = ("2019", "2024")
+QUARTERS = tuple(f"{year}{quarter}" for year in PERIODS for quarter in ("Q1", "Q4"))
 
 
 def main(speech: Speech) -> None:
-    """Make the baseline and the current period of the simulated city, and show the table."""
-    spec = TwinSpec(resolution=90.0, periods=PERIODS, dates_per_period=8)
+    """Make the baseline and the current year of the simulated city, and show the table."""
+    spec = TwinSpec(
+        resolution=100.0, periods=PERIODS + QUARTERS, dates_per_period=6, reference_points=233
+    )
     with speech.progress() as told:
         build(TWIN, spec, workers=2, progress=lambda done, total, _: told("twin", done, total))
     with serving(TWIN) as url:

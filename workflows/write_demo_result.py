@@ -5,7 +5,7 @@ from pathlib import Path
 from jinhua_rs import reference
 
 ROOT = Path(__file__).parent.parent
-REPORT = ROOT / "demo" / "outputs" / "2024Q4" / "published" / "report"
+REPORT = ROOT / "demo" / "outputs" / "2024" / "published" / "report"
 
 if __name__ == "__main__":
     reference.write_demo_result(REPORT, ROOT / "README.md", ROOT / "docs" / "images")

@@ -181,8 +181,9 @@ def test_seven_years_say_why_there_is_no_trend():
     (row,) = trend_rows(series, Period(2024))
 
     assert row["status"] == "insufficient" and np.isnan(row["value"]) and row["n"] == 7
-    sentence = Claim.of_row(row, baseline=Period(2018)).sentence("zh")
-    assert "同季可用数据仅 7 年，至少需要 8 年，不作趋势判断" in sentence
+    claim = Claim.of_row(row, baseline=Period(2018))
+    assert "同季可用数据仅 7 年，至少需要 8 年，不作趋势判断" in claim.sentence("zh")
+    assert claim.cell("zh") == "年数不足"
 
 
 def test_years_without_an_estimate_do_not_count():

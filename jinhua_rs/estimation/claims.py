@@ -161,6 +161,11 @@ class Claim:
         return INDICATORS[self.what].measure == "points/yr"
 
     @property
+    def _short(self) -> bool:
+        """True for a trend of fewer years than anything can be said of."""
+        return self._is_trend and self.n < MIN_YEARS
+
+    @property
     def significant(self) -> bool:
         """True for a usable change whose interval leaves 0 out, and that its test found."""
         usable = self.is_change and self.status == Status.OK and not self.p >= LEVEL
@@ -203,6 +208,8 @@ class Claim:
     def cell(self, language: str) -> str:
         """Say a change in as few words as a table has room for; other claims give their number."""
         chinese = language == "zh"
+        if self._short:
+            return "年数不足" if chinese else "too few years"
         if self.status == Status.INSUFFICIENT:
             return "数据不足" if chinese else "insufficient data"
         if self.status == Status.NO_INTERVAL:
@@ -247,7 +254,7 @@ class Claim:
         clear = percent(self.clear_share * 100, 1)
         if self.status == Status.INSUFFICIENT:
             said = f"数据不足（有效观测占比 {clear}）", f"insufficient data ({clear} seen clear)"
-            if self._is_trend and self.n < MIN_YEARS:
+            if self._short:
                 said = (
                     f"同季可用数据仅 {self.n} 年，至少需要 {MIN_YEARS} 年，不作趋势判断",
                     f"{self.n} years of the season, {MIN_YEARS} are needed: no trend is told",

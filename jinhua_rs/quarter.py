@@ -237,7 +237,7 @@ def learn(ground: Ground, workers: Pool, progress: Progress) -> Path:
     plan, wanted = ground.plan, features.names(choice_of(ground.plan))
     options = plan.settings.model
     if options.file is not None:
-        return options.file
+        return landcover.current(options.file)
     if options.samples is None:
         raise _no_model()
     samples = store.digest(options.samples)
@@ -353,7 +353,7 @@ def _require_layers(plan: Plan) -> None:
             zh=f"没有高程文件 {settings.mask.dem}；请修改 [mask] dem，或留空",
         )
     if model.file is not None:
-        card = landcover.Model.load(model.file).card
+        card = landcover.Model.load(landcover.current(model.file)).card
         _require_bands(features.names(choice_of(plan)), card.feature_names, "[model] file")
         if card.simulated and not plan.simulated:
             raise ConfigError(

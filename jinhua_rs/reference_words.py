@@ -73,7 +73,7 @@ KEYS: Mapping[str, str] = {
     "配套季未见晴空的像元不分类",
     "features.texture": "5×5 像元近红外的离散程度",
     "features.terrain": "海拔、坡度与坡向，须设 `[mask] dem`",
-    "model.file": "已存模型的文件夹；留空则由 `samples` 训练",
+    "model.file": "已存模型的文件夹，或含 `CURRENT` 的模型目录；留空则由 `samples` 训练",
     "model.samples": "样本点或面（GPKG、GeoParquet、CSV），含 `class` 和／或 `canopy`（0–1）字段",
     "model.period": "样本所属时段；留空为基准时段，无基准则为本时段",
     "model.name": "所训练模型的名称；模拟数据的模型前加 `sim-`",

@@ -19,7 +19,11 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 __all__ = ["FlatForest", "answer", "flatten"]
 
 _LANES = 8
-"""Pixels that walk down a tree side by side; benchmarks/forest.py has the other choices."""
+"""Pixels that walk down a tree side by side; docs/decisions/0014 has the other choices."""
+_BLOCK = 8_192
+"""Pixels over which all trees of a small forest pass before the next: they stay in the cache."""
+_SMALL = 100_000
+"""Nodes (ten bytes each) of such a forest; a larger one is better fetched once a tree."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +40,7 @@ class FlatForest:
     feature : ndarray, uint16, (node,)
     values : ndarray, float64, (node, output)
         Class shares or canopy cover of a leaf; 0 elsewhere.
-    roots, depths : ndarray, uint32, (tree,)
+    roots : ndarray, uint32, (tree,)
     """
 
     threshold: npt.NDArray[np.float32]
@@ -44,7 +48,6 @@ class FlatForest:
     feature: npt.NDArray[np.uint16]
     values: npt.NDArray[np.float64]
     roots: npt.NDArray[np.uint32]
-    depths: npt.NDArray[np.uint32]
 
 
 @lru_cache(maxsize=4)
@@ -54,8 +57,7 @@ def flatten(forest: RandomForestClassifier | RandomForestRegressor) -> FlatFores
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
     parts = [_flat_tree(tree, int(root)) for tree, root in zip(trees, roots, strict=True)]
     threshold, child, feature, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    depths = np.array([tree.max_depth for tree in trees], np.uint32)
-    return FlatForest(threshold, child, feature, values, roots.astype(np.uint32), depths)
+    return FlatForest(threshold, child, feature, values, roots.astype(np.uint32))
 
 
 def answer(forest: FlatForest, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -65,7 +67,7 @@ def answer(forest: FlatForest, pixels: npt.NDArray[np.float32]) -> npt.NDArray[n
     Parameters
     ----------
     pixels : ndarray, float32, (pixel, feature)
-        Finite. Some ten thousand at once stay in the cache while each tree passes over them.
+        Finite.
 
     Returns
     -------
@@ -75,7 +77,10 @@ def answer(forest: FlatForest, pixels: npt.NDArray[np.float32]) -> npt.NDArray[n
     whole = np.ascontiguousarray(np.pad(pixels, ((0, idle), (0, 0)))) if idle else pixels
     total = np.zeros((len(whole), forest.values.shape[1]))
     tables = forest.threshold, forest.child, forest.feature, forest.values
-    _walk(*tables, forest.roots, forest.depths, whole, total)
+    step = _BLOCK if forest.threshold.size <= _SMALL else max(1, len(whole))
+    for start in range(0, len(whole), step):
+        block = slice(start, start + step)
+        _walk(*tables, forest.roots, whole[block], total[block])
     return total[: len(pixels)] / len(forest.roots)
 
 
@@ -112,26 +117,28 @@ def _walk(  # noqa: PLR0913, PLR0917 - the tables of one forest, as a compiled f
     feature: npt.NDArray[np.uint16],
     values: npt.NDArray[np.float64],
     roots: npt.NDArray[np.uint32],
-    depths: npt.NDArray[np.uint32],
     pixels: npt.NDArray[np.float32],
     total: npt.NDArray[np.float64],
 ) -> None:
     """
     Let each tree pass over all pixels in turn and add its leaves to ``total``.
 
-    Lanes go down in step, as deep as the tree is: there is no branch to guess, and the loads
-    of one lane hide those of another. Whoever is at a leaf stays there.
+    Lanes go down in step: there is no branch to guess, and the loads of one lane hide those of
+    another. Whoever is at a leaf stays there; when all are, the tree is left.
     """
     node = np.empty(_LANES, np.uint32)
     for tree in range(roots.shape[0]):
         for start in range(0, pixels.shape[0], _LANES):
             for lane in range(_LANES):
                 node[lane] = roots[tree]
-            for _ in range(depths[tree]):
+            moved = np.uint32(1)
+            while moved != 0:
+                moved = np.uint32(0)
                 for lane in range(_LANES):
                     at = node[lane]
                     above = pixels[start + lane, feature[at]] > threshold[at]
                     node[lane] = child[at] + np.uint32(above)
+                    moved |= node[lane] ^ at
             for lane in range(_LANES):
                 for output in range(values.shape[1]):
                     total[start + lane, output] += values[node[lane], output]

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import lzma
+import re
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,9 +21,11 @@ from jinhua_rs.landcover.card import ModelCard
 from jinhua_rs.landcover.page import card_page
 from jinhua_rs.store import whole
 
-__all__ = ["Model", "other_versions", "package_versions", "sha256_of"]
+__all__ = ["CURRENT", "Model", "current", "other_versions", "package_versions", "sha256_of"]
 
 _FOREST, _SMALL, _CARD, _PAGE = "model.skops", "model.skops.xz", "card.json", "card.md"
+CURRENT = "CURRENT"
+"""File of a folder of models that names the one in use."""
 _MOST = 1 << 28
 """Bytes that a compressed model may unfold to, and that unfolding may take."""
 
@@ -121,6 +124,33 @@ class Model:
         _require_card_fits(card, forests, folder)
         kept = forests.calibration, forests.training
         return cls(card, forests.classifier, forests.regressor, *kept)
+
+
+def current(folder: Path) -> Path:
+    """
+    Find the model that a folder of models names in its file ``CURRENT``.
+
+    Returns
+    -------
+    Path
+        ``folder`` itself where there is no such file: it is a model already.
+
+    Raises
+    ------
+    ConfigError
+        If the file holds no name of a model that lies beside it.
+    """
+    named = folder / CURRENT
+    if not named.is_file():
+        return folder
+    name = named.read_bytes()[:200].decode("utf-8", "replace").strip()
+    if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*", name) or not (folder / name).is_dir():
+        raise ConfigError(
+            f"{named} names {name!r}, which is no model beside it; write the name of one of the "
+            "folders there",
+            zh=f"{named} 中的 {name!r} 不是同目录下的模型；请写入其中一个文件夹的名称",
+        )
+    return folder / name
 
 
 def other_versions(card: ModelCard) -> dict[str, tuple[str, str]]:

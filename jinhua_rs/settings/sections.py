@@ -173,7 +173,7 @@ class Model(Section):
     """Where the land-cover and canopy models come from."""
 
     file: Path | None = None
-    """Folder of a stored model; empty means: train one from ``samples``."""
+    """Folder of a model, or of models with ``CURRENT``; empty means: train one from ``samples``."""
     samples: Path | None = None
     """Points or polygons with ``class`` and/or ``canopy`` (0-1): GPKG, GeoParquet or CSV."""
     period: str = ""

@@ -488,7 +488,12 @@ def effects():
 
 def test_every_outlet_tells_what_refinement_did(tmp_path):
     heard = Fact(Words("参考的往年同季", "Earlier years heard"), Words("2023Q4", "2023Q4"))
-    data = make(effects=effects(), refinement=(heard,))
+    strange = row(CITY, "unlike_training_share", 3.25, status="no_interval")
+    data = make(
+        effects=effects(),
+        refinement=(heard,),
+        rows=report.records(rows([*numbers(), strange | {"measure": "%"}])),
+    )
 
     text, table = read(html.render(data, {}))
     paths = report.write(tmp_path / "report", data, {})
@@ -496,10 +501,10 @@ def test_every_outlet_tells_what_refinement_did(tmp_path):
     assert "参考的往年同季：2023Q4" in text
     city = next(cells for cells in table if "1,050.00" in cells[1:2])
     assert [cell.strip() for cell in city] == [
-        "金华市", "1,050.00", "−15,0001.00%", "00.00%", "+22,5000.25%", "1,050.75",
+        "金华市", "1,050.00", "−15,0001.00%", "00.00%", "+22,5000.25%", "1,050.75", "3.3%",
     ]  # fmt: skip
-    dark = [c for c in table if c and c[0] == "磐安县" and len(c) == 6]
-    assert dark == [["磐安县", "—", "——", "——", "——", "—"]]
+    dark = [c for c in table if c and c[0] == "磐安县" and len(c) == 7]
+    assert dark == [["磐安县", "—", "——", "——", "——", "—", "—"]]
     sheet = openpyxl.load_workbook(paths.xlsx)["后处理影响"]
     assert [cell.value for cell in sheet[3]][4:] == [699_000, -1000, -15_000, 0.01, 1_000_000]
     assert [cell.value for cell in sheet[6]][4:8] == ["—"] * 4

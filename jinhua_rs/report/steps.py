@@ -33,23 +33,30 @@ SHEET_COLUMNS: tuple[tuple[str, float, str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class StepLine:
-    """A unit: its mapped tree cover before and after (万亩), and what each step changed."""
+    """
+    A unit: its mapped tree cover before and after (万亩), and what each step changed.
+
+    ``unlike`` is the share of its seen ground that is unlike anything in training.
+    """
 
     unit: Unit
     before: str
     changes: tuple[tuple[str, str], ...]
     after: str
+    unlike: str
 
 
 def step_lines(data: ReportData) -> list[StepLine]:
     """Lay the effects out unit by unit, as printed; empty where nothing was measured."""
     found = {(one.unit, one.step): one for one in data.effects}
+    strange = {r.unit: r.value for r in data.rows if r.indicator == "unlike_training_share"}
     return [
         StepLine(
             unit,
             _wan_mu(found[unit.code, STEPS[0]]),
             tuple(_change(found[unit.code, step]) for step in STEPS[1:]),
             _wan_mu(found[unit.code, STEPS[-1]]),
+            percent(_number(strange.get(unit.code)), 1),
         )
         for unit in data.units
         if (unit.code, STEPS[0]) in found

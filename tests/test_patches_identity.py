@@ -305,3 +305,13 @@ def test_a_register_is_read_as_it_was_written_and_damage_is_noticed(tmp_path):
 
 def test_the_drawing_is_what_it_says():
     assert drawn("L.\n G").tolist() == [[2, 1], [0, 3]]
+
+
+def test_a_child_gives_way_to_the_patch_that_it_split_from(tmp_path):
+    whole, parted = "LLLLLLLL\nLLLLLLLL", "LLLL.LLL\nLLLL.LLL"
+    mostly_right = "....LLLLL\n...LLLLLL"
+
+    register = chain(tmp_path, whole, parted, mostly_right, whole)
+
+    assert ids(register) == ["330782-2024Q1-0001"]
+    assert history(register, "330782-2024Q1-0001")[-1] == ("2024Q4", "merge")

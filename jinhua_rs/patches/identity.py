@@ -90,9 +90,10 @@ def identify(
     they share ``same_share`` of the smaller of the two; where neither has such a partner, it is
     enough that they meet and would share as much if the patch were one pixel wider, since small
     patches seem to jump by the error of registration. The pair that shares most ground keeps the
-    identity; of further outlines each is a child (``split``), and further patches end in the
-    outline with which they share most (``merge``). An outline that then has no identity takes that
-    of a patch which this or a later period knew already, so that a rerun gives no second name.
+    identity, but a child gives way to the patch that it once split from; of further outlines each
+    is a child (``split``), and further patches end in the outline with which they share most
+    (``merge``). An outline that then has no identity takes that of a patch which this or a later
+    period knew already, so that a rerun gives no second name.
 
     Parameters
     ----------
@@ -107,7 +108,9 @@ def identify(
     fixed = [p for p in memory.everyone().values() if p.id in memory.frozen and p.stands]
     pieces, evidence = _beyond(found, fixed, min_m2, pixel_m)
     movable = [p for p in memory.former.patches if p.stands and p.id not in memory.frozen]
-    pieces, merged = _continued(pieces, movable, same_share, pixel_m)
+    links = _linked(pieces, movable, same_share)
+    near = _nearly_linked(pieces, movable, same_share, pixel_m)
+    pieces, merged = _continued(pieces, movable, links, near, memory.former.lineage)
     known = {patch.id for patch in memory.former.patches} | memory.frozen
     for register in memory.registers[1:]:
         others = [p for p in register.patches if p.id not in known and not p.merged_into]
@@ -239,23 +242,28 @@ def _nearly_linked(
 
 
 def _continued(
-    pieces: Sequence[Piece], patches: Sequence[Patch], same_share: float, pixel_m: float
+    pieces: Sequence[Piece],
+    patches: Sequence[Patch],
+    links: Sequence[tuple[int, int]],
+    near: Sequence[tuple[int, int]],
+    lineage: Sequence[Link],
 ) -> tuple[list[Piece], dict[str, int]]:
     """Give pieces the identity of patches; the others of a family are children or merge."""
-    links = _linked(pieces, patches, same_share)
     parents: dict[int, list[int]] = {}
     children: dict[int, list[int]] = {}
     for i, j in links:
         parents.setdefault(i, []).append(j)
         children.setdefault(j, []).append(i)
-    alone = [
-        (i, j)
-        for i, j in _nearly_linked(pieces, patches, same_share, pixel_m)
-        if i not in parents and j not in children
-    ]
+    split_from = {(one.child, one.parent) for one in lineage if one.relation == "split"}
+    alone = [(i, j) for i, j in near if i not in parents and j not in children]
+
+    def gives_way(pair: tuple[int, int]) -> bool:
+        i, j = pair
+        return any((patches[j].id, patches[k].id) in split_from for k in parents.get(i, ()))
+
     taken: dict[int, int] = {}
     going_on: set[int] = set()
-    for i, j in (*links, *alone):
+    for i, j in (*sorted(links, key=gives_way), *alone):
         if i not in taken and j not in going_on:
             taken[i] = j
             going_on.add(j)

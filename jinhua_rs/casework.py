@@ -136,7 +136,7 @@ def work_up(
     books = {"parcels": _planting, "mines": _mines, "themes": _themes}
     facts: dict[str, object] = {}
     for done, (name, write) in enumerate(books.items(), start=1):
-        if name == "themes" or name in case.layers:
+        if name == "themes" or (name in case.layers and len(case.layers[name].frame)):
             try:
                 facts[name] = write(case, folder)
             except NoDataError as error:  # the other books do not wait for these maps
@@ -247,7 +247,7 @@ def _themes(case: Case, folder: Path) -> dict[str, int]:
     before = now.folder / "baseline" / "landcover.tif"
     rows = greenspace.theme_rows(
         case.settings.themes,
-        {name: layer.frame for name, layer in case.themes.items()},
+        {name: layer.frame for name, layer in case.themes.items() if len(layer.frame)},
         case.brief.units,
         greenspace.Maps(landcover, forest, now.map("change"), before if before.is_file() else None),
         gate=case.settings.gates.min_clear_share,

@@ -38,6 +38,8 @@ _MAGIC = {
     ".kml": b"<",
 }
 """First bytes by suffix: a file is what its name says, since GDAL would open anything else too."""
+_FAR_M = 200_000.0
+"""A layer of the city may well have nothing in one of its counties; one from afar is mistaken."""
 _LIKE_GCJ02 = (440.0, -305.0)
 """Metres east and north by which GCJ-02 moves Jinhua (389-490, 277-336)."""
 
@@ -47,10 +49,11 @@ class Layer:
     """
     A layer that passed the door.
 
-    ``frame`` holds the features that lie in the area: fields as supplied, valid geometry in the
-    CRS of the grid, index 0, 1, ... in the order of the file. ``digest`` is the SHA-256 of the
-    file. Counts of features: ``n_mended`` crossed themselves and were mended, ``n_empty`` have no
-    usable geometry, ``n_outside`` lie outside the area; the last two are left out.
+    ``frame`` holds the features that lie in the area, none where the layer lies elsewhere: fields
+    as supplied, valid geometry in the CRS of the grid, index 0, 1, ... in the order of the file.
+    ``digest`` is the SHA-256 of the file. Counts of features: ``n_mended`` crossed themselves and
+    were mended, ``n_empty`` have no usable geometry, ``n_outside`` lie outside the area; the last
+    two are left out.
     """
 
     role: str
@@ -106,7 +109,7 @@ def open_layer(
     ------
     ConfigError
         On a file that cannot be read or is not what its name says, without CRS, without features
-        of the kind, wholly outside the area, or that looks like GCJ-02.
+        of the kind, far from the area, or that looks like GCJ-02.
     """
     raw = read_vector(path, role)
     parts = raw.geometry.to_numpy()
@@ -122,13 +125,9 @@ def open_layer(
         _refuse_shifted(kept, area, path, role)
     shapely.prepare(area)
     inside = shapely.intersects(area, kept.geometry.to_numpy())
-    if not inside.any():
-        raise _refused(
-            path,
-            role,
-            "lies wholly outside the area; check its CRS",
-            "全部在区域之外，请检查坐标系",
-        )
+    if not inside.any() and area.distance(shapely.box(*kept.total_bounds)) > _FAR_M:
+        what = f"lies more than {_FAR_M / 1000:.0f} km from the area; check its CRS"
+        raise _refused(path, role, what, f"距区域 {_FAR_M / 1000:.0f} 公里以上，请检查坐标系")
     return Layer(
         role=role,
         frame=kept[inside].reset_index(drop=True),

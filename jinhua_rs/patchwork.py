@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jinhua_rs import patches, store
+from jinhua_rs.causes import CAUSE_CLASSES, Alert
 from jinhua_rs.dossier import Brief
 from jinhua_rs.figures import (
     CountyPatches,
@@ -27,7 +28,7 @@ from jinhua_rs.units import mu
 
 __all__ = ["draw", "find", "flags", "maps_of"]
 
-_ALERTS = {2: "loss", 3: "gain"}
+_ALERTS = {int(Alert.LOSS): "loss", int(Alert.GAIN): "gain"}
 _CHANGES = {int(Change.LOSS): "loss", int(Change.GAIN): "gain"}
 _MAPS = {
     "before": "baseline/landcover.tif",
@@ -49,6 +50,7 @@ _CHIPS, _AROUND = 6, 1.2
 _LEAST_M = 150.0
 """Ground around a patch that a chip shows at least, metres on each side."""
 _LAND = {info.code: info.name_zh for info in LAND_CLASSES}
+_CAUSES = {info.code: info.name_zh for info in CAUSE_CLASSES}
 
 
 def flags(folder: Path) -> tuple[Path, Mapping[int, str]] | None:
@@ -187,7 +189,8 @@ def _chip(patch: Patch, worth: Worth, pair: Pair) -> PatchPair:
     extent = (x - half, x + half, y - half, y + half)
     facts = patch.facts
     classes = " → ".join(_LAND.get(code, "—") for code in (facts.before, facts.after))
-    told = f"{mu(facts.area_m2):.1f} 亩　{classes}　期望值 {worth.value:.1f}"
+    cause = _CAUSES.get(facts.cause, "")
+    told = "　".join(filter(None, (f"{mu(facts.area_m2):.1f} 亩", classes, cause)))
     return PatchPair(
         title=Words(f"{worth.rank}. {patch.id}　{facts.county_name}", f"{worth.rank}. {patch.id}"),
         lines=Words(told, f"{mu(facts.area_m2):.1f} mu, expected value {worth.value:.1f}"),

@@ -160,6 +160,22 @@ def test_other_layers_make_it_anew_and_names_stay(year):
     assert before.patches[0].facts.overlaps["red_line"] is None
 
 
+def test_layers_that_have_nothing_in_the_area_stop_nothing(world):
+    ones = np.ones((5, 12), "uint8")
+    world.publish(Q1, landcover=ones, forest=2 * ones)
+    away = counties(square(2_000, 0, 5, 5)).reset_index()
+    roles = ("parcels", "mines", "permits", "townships", "reserves", "red_line")
+    for role in roles:
+        pyogrio.write_dataframe(away, world.folder / f"{role}.gpkg")
+    with world.config.open("a") as file:
+        file.write("[layers]\n" + "".join(f'{role} = "{role}.gpkg"\n' for role in roles))
+
+    (patch, _) = world.follow(Q1).register.patches
+
+    assert (patch.facts.overlaps["permits"], patch.facts.permit) == (0.0, "")
+    assert patch.facts.township == ""
+
+
 def test_the_comparison_with_the_baseline_serves_where_there_are_no_alerts(world):
     world.publish(Q1)
     folder = world.folder / "out" / Q1 / "published"

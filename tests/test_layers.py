@@ -153,8 +153,17 @@ def test_no_crs_no_feature_and_two_layers_are_refused(tmp_path):
 def test_a_layer_of_another_place_is_refused(tmp_path):
     path = save(tmp_path, [box(0, 0, 100, 100)])
 
-    with pytest.raises(ConfigError, match="wholly outside the area"):
+    with pytest.raises(ConfigError, match="more than 200 km from the area"):
         opened(path)
+
+
+def test_a_layer_of_the_city_may_have_nothing_in_a_county(tmp_path):
+    path = save(tmp_path, [at(box(30_000, 0, 30_100, 100))])
+
+    layer = opened(path)
+
+    assert (len(layer.frame), layer.n_outside) == (0, 1)
+    assert layer.frame.crs.to_epsg() == 4549
 
 
 @pytest.fixture(scope="module")

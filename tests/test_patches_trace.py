@@ -180,14 +180,17 @@ def layer(role, *shapes, **columns):
 
 
 def test_overlaps_count_doubled_features_once_and_missing_layers_not_at_all(tmp_path):
+    nowhere = layer("basic_farmland")
     twice = layer("red_line", square(0, 0, 2, 1), square(0, 0, 1, 2), square(90, 90))
     none = layer("reserves", square(3, 0))
 
-    loss, gain = measured(tmp_path, layers={"red_line": twice, "reserves": none})
+    loss, gain = measured(
+        tmp_path, layers={"red_line": twice, "reserves": none, "basic_farmland": nowhere}
+    )
 
     assert loss.overlaps["red_line"] == 300.0
     assert gain.overlaps["red_line"] == 0.0
-    assert loss.overlaps["reserves"] == 0.0
+    assert loss.overlaps["reserves"] == loss.overlaps["basic_farmland"] == 0.0
     assert loss.overlaps["permits"] is None
 
 

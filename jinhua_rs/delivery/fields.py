@@ -8,6 +8,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from jinhua_rs.causes import CAUSE_CLASSES
 from jinhua_rs.patches import (
     CONFIDENCE,
     KINDS,
@@ -105,6 +106,7 @@ class Field:
 
 
 _LAND = {info.code: info.name_zh for info in LAND_CLASSES}
+_CAUSES = {info.code: info.name_zh for info in CAUSE_CLASSES}
 OBSERVED = "卫星观测"
 """What data are that are not simulated."""
 
@@ -155,7 +157,7 @@ _TOLD: tuple[Field, ...] = (
     Field("SCSQ", "首见时段", "first period", "text", lambda r: r.patch.sightings[0].period),
     Field("ZJSQ", "最近时段", "last period", "text", lambda r: r.patch.last_period),
     Field("ZXD", "置信度", "confidence", "text", lambda r: CONFIDENCE[r.patch.facts.confidence][0]),
-    Field("YY", "原因代码", "cause", "whole", lambda r: r.patch.facts.cause or None),
+    Field("YY", "遥感判读原因", "cause", "text", lambda r: _CAUSES.get(r.patch.facts.cause)),
     Field("XHQD", "信号强度", "size of the signal", "number", lambda r: r.patch.facts.size),
     Field("GCS", "晴空观测数", "clear looks", "whole", lambda r: r.patch.facts.looks),
     *_overlap("basic_farmland", "JBNT", "永久基本农田", "basic farmland"),

@@ -21,7 +21,8 @@ class Facts:
     ``area_m2`` is planar on the grid, ``ellipsoid_m2`` on the ellipsoid; ``county`` the code of
     the unit with the largest share, ``township`` its name (``None``: no layer); ``before`` and
     ``after`` the majority :class:`~jinhua_rs.schema.Land` (0: not known); days ISO, empty if not
-    known; ``confidence`` 0-3 (0: not known); ``cause`` a code (0: none told); ``size`` the mean
+    known; ``confidence`` 0-3 (0: not known); ``cause`` a
+    :class:`~jinhua_rs.causes.Cause` (0: none told); ``size`` the mean
     strength of the signal and ``looks`` the median number of clear looks, ``None`` if not known.
     ``overlaps`` m² by layer, ``None`` where the layer is not supplied, never 0 for it. ``parcel``
     and ``permit`` name the feature that covers most of the patch, empty if none.

@@ -102,13 +102,14 @@ class Score:
 def steps(dem: Path) -> list[Step]:
     """List the rows: one step more each time, then the whole without one step each time."""
     bare = Mask(opening_m=0.0, buffer_m=0.0)
-    plain = Composite(method="median", widen_days=0, screen_mads=0.0)
+    plain = Composite(method="median", widen_days=0, screen_mads=0.0, min_clear=1)
     opened = bare.model_copy(update={"opening_m": Mask().opening_m})
     grown = opened.model_copy(update={"buffer_m": Mask().buffer_m})
     terrain = grown.model_copy(update={"dem": dem})
     screened = plain.model_copy(update={"screen_mads": Composite().screen_mads})
     geomedian = screened.model_copy(update={"method": "geomedian"})
-    whole = geomedian.model_copy(update={"widen_days": Composite().widen_days})
+    widened = geomedian.model_copy(update={"widen_days": Composite().widen_days})
+    whole = widened.model_copy(update={"min_clear": Composite().min_clear})
     return [
         Step("no mask, median", "none", plain),
         Step("+ SCL", bare, plain),
@@ -117,7 +118,9 @@ def steps(dem: Path) -> list[Step]:
         Step("+ terrain shade (class 2)", terrain, plain),
         Step("+ outlier screen", terrain, screened),
         Step("+ geometric median", terrain, geomedian),
-        Step("+ widened window = **the product**", terrain, whole),
+        Step("+ widened window", terrain, widened),
+        Step("+ two looks at least = **the product**", terrain, whole),
+        Step("product, three looks at least", terrain, whole.model_copy(update={"min_clear": 3})),
         Step("product without opening", terrain.model_copy(update={"opening_m": 0.0}), whole),
         Step("product without buffer", terrain.model_copy(update={"buffer_m": 0.0}), whole),
         Step("product without terrain shade", grown, whole),

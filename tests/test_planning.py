@@ -127,7 +127,7 @@ def keys(plan):
 @pytest.mark.parametrize(
     "overrides",
     [
-        {"composite__min_clear": 2},
+        {"composite__min_clear": 3},
         {"composite__method": "median"},
         {"mask__buffer_m": 60.0},
         {"composite__bands": ("red", "nir")},

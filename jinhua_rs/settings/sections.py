@@ -85,8 +85,8 @@ class Composite(Section):
     """Canonical bands to composite; a model needs those it was trained on."""
     method: Literal["geomedian", "median"] = "geomedian"
     """``geomedian`` keeps real spectra; ``median`` is cheaper, band by band."""
-    min_clear: Annotated[int, Field(ge=1)] = 1
-    """A pixel with fewer clear looks stays empty."""
+    min_clear: Annotated[int, Field(ge=1)] = 2
+    """A pixel with fewer clear looks stays empty: a single look has no witness against a cloud."""
     widen_below: Annotated[int, Field(ge=0)] = 3
     """A pixel with fewer clear looks of the period itself may use those of the days around it."""
     widen_days: Annotated[int, Field(ge=0, le=92)] = 30

@@ -58,7 +58,7 @@ WANTED = (*BAND_NAMES, *_INDICES, "smad", "emad", "bcmad")
 def compared(method: str, engine: str = "compiled") -> Composite:
     """Return the options of the comparison: one estimator over the looks that the peers use."""
     return Composite.model_validate(
-        {"method": method, "engine": engine, "widen_days": 0, "screen_mads": 0.0}
+        {"method": method, "engine": engine, "widen_days": 0, "screen_mads": 0.0, "min_clear": 1}
     )
 
 

@@ -46,7 +46,8 @@ def main() -> None:
     asked = (like * rng.normal(1, 0.03, like.shape)).astype(np.float32)
     _row("classes, shipped model", model.classifier.predict_proba, model.classifier, asked)
     _row("canopy, shipped model", model.regressor.predict, model.regressor, asked)
-    print("\n" + "## " + card_page(model.card).partition("## 规模选择")[2].partition("\n## ")[0])
+    _, title, rest = card_page(model.card).partition("## 规模选择")
+    print(f"\n{title}{rest.partition(chr(10) + '## ')[0]}")
 
 
 def _row(name: str, reference: Callable, forest: object, asked: np.ndarray) -> None:

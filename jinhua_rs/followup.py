@@ -45,9 +45,9 @@ def run(place: Place, *, progress: Progress) -> Followed:
     IntegrityError
         If the publication, a register or the book of verdicts is damaged.
     LockedError
-        If another run works on the period.
+        If another run works on the period, or on the patches and verdicts of the area.
     """
-    with store.locked(place.folder):
+    with store.locked(place.folder), store.locked(place.verdicts.parent):
         flagged = _flags(place)
         layers, book = place.layers(), Book(place.verdicts)
         case = _case(place, layers)

@@ -105,6 +105,8 @@ def draw(
     """
     Write the table by county, the map, the chart and the foremost patches before and after.
 
+    The last is left out where no map of NDVI was published.
+
     Parameters
     ----------
     place : Place
@@ -136,8 +138,8 @@ def draw(
     values = patches.worth(register, book, rules)
     seen = [p for p in register.seen_now if values[p.id].rank]
     foremost = sorted(seen, key=lambda patch: values[patch.id].rank)[:_CHIPS]
-    if foremost:
-        pair = _pair(place, published)
+    pair = _pair(place, published)
+    if foremost and any(path for _, path in pair):
         chips = [_chip(patch, values[patch.id], pair) for patch in foremost]
         title = Words("优先核查图斑前后对比（NDVI，褐低绿高）", "Foremost patches, NDVI")
         (folder / "patches-chips.png").write_bytes(pair_sheet(chips, brief.caption(title)))
@@ -188,7 +190,8 @@ def _chip(patch: Patch, worth: Worth, pair: Pair) -> PatchPair:
     x, y = (left + right) / 2, (bottom + top) / 2
     extent = (x - half, x + half, y - half, y + half)
     facts = patch.facts
-    classes = " → ".join(_LAND.get(code, "—") for code in (facts.before, facts.after))
+    known = facts.before or facts.after
+    classes = " → ".join(_LAND.get(code, "—") for code in (facts.before, facts.after) if known)
     cause = _CAUSES.get(facts.cause, "")
     told = "　".join(filter(None, (f"{mu(facts.area_m2):.1f} 亩", classes, cause)))
     return PatchPair(

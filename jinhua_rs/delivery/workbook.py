@@ -12,6 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.delivery.fields import FIELDS, OBSERVED, Field, Handover
 from jinhua_rs.patches import KINDS, REASONS, ROLES, TRANSITIONS, screen
+from jinhua_rs.period import ZONE
 
 __all__ = ["SHEET", "write_workbook"]
 
@@ -121,7 +122,7 @@ def _about(sheet: Worksheet, looks: dict[str, Format], given: Handover) -> None:
         ("“—”", "未知，或未提供相应图层；不是 0。"),
         ("性质", "遥感发现的疑似变化，须经核查方可认定；不是执法结论。"),
         ("数据性质", given.label or OBSERVED),
-        ("生成时间", given.now.strftime("%Y-%m-%d %H:%M %Z")),
+        ("生成时间", f"{given.now.astimezone(ZONE):%Y-%m-%d %H:%M}（北京时间）"),
     )
     for number, (key, text) in enumerate(lines, start=3):
         sheet.set_row(number, 17 if len(text) <= 46 else 34)

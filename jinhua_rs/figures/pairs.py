@@ -111,8 +111,8 @@ def _image(axes: Axes, chip: PatchPair, image: Array | None, name: str, language
             Rectangle((left, bottom), right - left, top - bottom, hatch=EMPTY_HATCH,
                       facecolor=EMPTY_FACE, edgecolor="#c3c9cb", linewidth=0)
         )  # fmt: skip
-        middle = (left + right) / 2, (bottom + top) / 2
-        axes.text(*middle, _NONE.to(language), size=8, color=GREY, ha="center", va="center")
+        low = (left + right) / 2, bottom + 0.08 * (top - bottom)
+        axes.text(*low, _NONE.to(language), size=8, color=GREY, ha="center", va="center")
     else:
         colours = LinearSegmentedColormap.from_list("ndvi", NDVI.colours)
         rgba = colours(Normalize(NDVI.low, NDVI.high, clip=True)(np.nan_to_num(image)))

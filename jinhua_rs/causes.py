@@ -4,7 +4,15 @@ from enum import IntEnum
 
 from jinhua_rs.schema import ClassInfo
 
-__all__ = ["ALERT_CLASSES", "CAUSE_CLASSES", "CONFIDENCE_CLASSES", "NULLS", "Alert", "Cause"]
+__all__ = [
+    "ALERT_CLASSES",
+    "CAUSE_CLASSES",
+    "CONFIDENCE_CLASSES",
+    "EVIDENCE_CLASSES",
+    "NULLS",
+    "Alert",
+    "Cause",
+]
 
 
 class Alert(IntEnum):
@@ -57,6 +65,11 @@ CONFIDENCE_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "low: seen once", "低（1 次观测）", "#f6c667"),
     ClassInfo(2, "high: confirmed once", "高（2 次独立观测）", "#ee7b30"),
     ClassInfo(3, "highest: confirmed twice or more", "最高（3 次及以上）", "#b3001b"),
+)
+EVIDENCE_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "two maps alone", "低（仅两期对比）", "#f6c667"),
+    ClassInfo(2, "borne out once", "高（另有一项印证）", "#ee7b30"),
+    ClassInfo(3, "borne out by a year between and by the watch", "最高（两项印证）", "#b3001b"),
 )
 CAUSE_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "felling", "林木采伐", "#d1342b"),

@@ -39,6 +39,8 @@ _MAPS = {
     "forest": ("forest", schema.FOREST_CLASSES),
     "steps": ("forest", STEP_CLASSES),
     "change": ("change", schema.CHANGE_CLASSES),
+    "reason": ("change", causes.CAUSE_CLASSES),
+    "change_confidence": ("change", causes.EVIDENCE_CLASSES),
     "alert": ("alerts", causes.ALERT_CLASSES),
     "alert_confidence": ("alerts", causes.CONFIDENCE_CLASSES),
     "alert_cause": ("alerts", causes.CAUSE_CLASSES),

@@ -21,7 +21,7 @@ from jinhua_rs import (
     store,
     watching,
 )
-from jinhua_rs.consistency import refine_the_land
+from jinhua_rs.consistency import earlier_land, refine_the_land
 from jinhua_rs.crew import carry_out, ledger_of
 from jinhua_rs.errors import ConfigError, NoDataError
 from jinhua_rs.grid import Tile
@@ -307,15 +307,34 @@ def compare(
     plan: Plan, before: Products, after: Products, workers: Pool, progress: Progress
 ) -> Tiles:
     """Find tree-cover gain and loss on every tile that both periods hold."""
+    between, watch = _between(plan), _watch_since_baseline(plan, after)
     tasks = []
     for tile in after["land"]:
         path = plan.folder / "tiles" / "change" / f"{tile}.zarr"
         pair = [(of["forest"][tile], of["land"][tile]) for of in (before, after)]
-        facts = [store.read_facts(source)["sha256"] for source in chain(*pair)]
+        heard = between.get(tile), watch.get(tile)
+        sources = [*chain(*pair), *(one for one in heard if one is not None)]
+        facts = [store.read_facts(source)["sha256"] for source in sources]
         key = fingerprint([__version__, plan.label, *facts])
-        tasks.append(Task(tile, pieces.change_tile, (path, key, *pair, plan.label)))
+        tasks.append(Task(tile, pieces.change_tile, (path, key, *pair, heard, plan.label)))
     carry_out(plan, "change", tasks, workers, progress)
     return {task.id: task.arguments[0] for task in tasks}
+
+
+def _between(plan: Plan) -> Tiles:
+    """Return the named land of the last year between the baseline and the period, if any is."""
+    baseline = planning.baseline_of(plan)
+    years = [tiles for year, tiles in earlier_land(plan) if baseline and year > baseline.year]
+    return years[-1] if years else {}
+
+
+def _watch_since_baseline(plan: Plan, after: Products) -> Tiles:
+    """Return the states of the watch, if it has been on since the baseline."""
+    baseline = planning.baseline_of(plan)
+    first = next(iter(_watched(plan)), None)
+    if baseline is None or first is None or baseline + 1 < first:
+        return {}
+    return after[watching.PRODUCT]
 
 
 def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:

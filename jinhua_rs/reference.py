@@ -220,9 +220,10 @@ def _classes() -> Iterator[str]:
         "landcover": schema.LAND_CLASSES,
         "forest": schema.FOREST_CLASSES,
         "change": schema.CHANGE_CLASSES,
+        "reason": causes.CAUSE_CLASSES,
+        "change_confidence": causes.EVIDENCE_CLASSES,
         "alert": causes.ALERT_CLASSES,
         "alert_confidence": causes.CONFIDENCE_CLASSES,
-        "alert_cause": causes.CAUSE_CLASSES,
     }
     for variable, classes in lists.items():
         table = _table(

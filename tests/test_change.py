@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from jinhua_rs.change import forest_change
+from jinhua_rs.causes import Cause
+from jinhua_rs.change import Evidence, forest_change, tree_change
 from jinhua_rs.errors import ConfigError, ContractError, GridMismatch
 
 
@@ -144,3 +145,126 @@ def test_a_canopy_that_breaks_the_contract_is_refused_even_if_it_is_not_compared
 
     with pytest.raises(ContractError, match="canopy"):
         forest_change(period(0.1).drop_vars("canopy"), after)
+
+
+def land(canopy, chance, classes=(1,)):
+    """Tree cover with the probability of broadleaf trees, and classes, of one row."""
+    data = period(canopy)
+    odds = np.rint(250 * np.atleast_2d(np.asarray(chance))).astype(np.uint8)
+    data["p1"] = ("y", "x"), odds
+    for code in (2, 3, 4):
+        data[f"p{code}"] = ("y", "x"), np.zeros_like(odds)
+    data["landcover"] = ("y", "x"), np.broadcast_to(np.uint8(classes), odds.shape).copy()
+    return data
+
+
+def watch(run, hits, looks=20, size=-0.3):
+    arrays = {"alert_run": run, "alert_hits": hits, "history_looks": looks, "alert_size": size}
+    state = xr.Dataset({name: (("y", "x"), np.full((1, 3), v)) for name, v in arrays.items()})
+    return state.assign(history=(("series", "term", "y", "x"), np.full((6, 5, 1, 3), 0.8)))
+
+
+FELLED = land([0.8] * 3, [0.95] * 3), land([0.02] * 3, [0.05] * 3, [5, 8, 7])
+
+
+def test_a_likely_loss_is_told_with_its_reason():
+    told = tree_change(*FELLED, Evidence())
+
+    assert told["change"].values.tolist() == [[3, 3, 3]]
+    assert told["reason"].values.tolist() == [[Cause.FELLING, Cause.CONSTRUCTION, Cause.FARMING]]
+    assert told["change_confidence"].values.tolist() == [[1, 1, 1]]
+    assert {layer.dtype for layer in told.values()} == {np.dtype("uint8")}
+
+
+def test_an_unlikely_change_is_none():
+    before, after = land([0.3] * 3, [0.6] * 3), land([0.1] * 3, [0.5] * 3)
+
+    told = tree_change(before, after, Evidence())
+
+    assert told["change"].values.tolist() == [[4, 4, 4]]
+    assert told["reason"].values.tolist() == [[0, 0, 0]]
+
+
+def test_a_change_that_its_neighbours_do_not_share_is_none():
+    after = land([0.8, 0.02, 0.8], [0.95, 0.05, 0.95])
+
+    told = tree_change(FELLED[0], after, Evidence())
+
+    assert told["change"].values.tolist() == [[4, 4, 4]]
+
+
+@pytest.mark.parametrize(
+    ("between", "state", "code", "confidence"),
+    [
+        (None, None, 3, 1),
+        (0.05, None, 3, 2),
+        (0.95, None, 3, 1),  # perhaps felled in the last year
+        (None, (2, 3), 3, 2),
+        (None, (2, 1), 3, 1),  # one look says little
+        (None, (0, 0), 4, 0),
+        (None, (3, 3), 4, 0),
+        (0.05, (2, 2), 3, 3),
+        (0.95, (2, 2), 3, 2),  # felled in the last year: the watch saw it
+    ],
+)
+def test_what_bears_a_loss_out_and_what_speaks_against_it(between, state, code, confidence):
+    evidence = Evidence(
+        None if between is None else land([0.5] * 3, [between] * 3),
+        None if state is None else watch(*state),
+    )
+
+    told = tree_change(*FELLED, evidence)
+
+    assert told["change"].values.tolist() == [[code] * 3]
+    assert told["change_confidence"].values.tolist() == [[confidence] * 3]
+
+
+def test_forest_seen_laid_bare_three_times_is_lost_whatever_the_map_says():
+    trees = land([0.8] * 3, [0.95] * 3)
+
+    bare = tree_change(trees, trees, Evidence(watch=watch(2, 3, size=-0.6)))
+    thinned = tree_change(trees, trees, Evidence(watch=watch(2, 3, size=-0.2)))
+
+    assert bare["change"].values.tolist() == [[3, 3, 3]]
+    assert bare["reason"].values.tolist() == [[Cause.FELLING] * 3]
+    assert bare["change_confidence"].values.tolist() == [[2, 2, 2]]
+    assert thinned["change"].values.tolist() == [[4, 4, 4]]
+
+
+def test_a_gain_that_the_year_between_does_not_show_is_none():
+    before, after = FELLED[1], land([0.8] * 3, [0.95] * 3)
+
+    told = tree_change(before, after, Evidence(between=land([0.1] * 3, [0.1] * 3)))
+
+    assert told["change"].values.tolist() == [[1, 1, 1]]
+
+
+def test_a_watch_that_did_not_look_says_nothing():
+    told = tree_change(*FELLED, Evidence(watch=watch(0, 0, looks=0)))
+
+    assert told["change"].values.tolist() == [[3, 3, 3]]
+
+
+def test_gains_are_told_by_what_stood_there():
+    before, after = FELLED[1], land([0.8] * 3, [0.95] * 3)
+    before["landcover"][:] = [[9, 7, 5]]
+
+    told = tree_change(before, after, Evidence())
+
+    assert told["change"].values.tolist() == [[2, 2, 2]]
+    assert told["reason"].values.tolist() == [
+        [Cause.RESTORATION, Cause.PLANTING, Cause.NATURAL_RETURN]
+    ]
+
+
+def test_bamboo_that_stays_bamboo_was_harvested():
+    before, after = land([0.8] * 3, [0.95] * 3, [4]), land([0.1] * 3, [0.05] * 3, [4])
+
+    assert np.all(tree_change(before, after, Evidence())["reason"] == Cause.BAMBOO_HARVEST)
+
+
+def test_without_probabilities_the_canopy_decides():
+    told = tree_change(period([0.8, 0.1]), period([0.1, 0.8]), Evidence())
+
+    assert told["change"].values.tolist() == [[3, 2]]
+    assert "reason" not in told

@@ -1,17 +1,39 @@
-"""Forest change between two periods: a pixel changes only if its canopy, if known, moved enough."""
+"""Forest change between two yearly maps: what moved enough, is likely, and is borne out."""
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from scipy.ndimage import uniform_filter
 
+from jinhua_rs.change.kernels.following import GAIN, LOSS
+from jinhua_rs.change.nulls import BARE_NDVI
+from jinhua_rs.change.reasons import reasons
+from jinhua_rs.change.series import NDVI
 from jinhua_rs.errors import ConfigError
 from jinhua_rs.grid import require_same_grid
-from jinhua_rs.schema import Change, Forest, check, described
+from jinhua_rs.schema import TREE_CLASSES, Change, Forest, check, described
 
-__all__ = ["MARGIN", "forest_change"]
+__all__ = ["MARGIN", "Evidence", "forest_change", "tree_change"]
+
+Codes = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Booleans = npt.NDArray[np.bool_]
 
 MARGIN = 0.10
 """Canopy cover must move by at least this much (half the cut of 0.20) to count as change."""
+
+_LIKELY = 0.4
+"""Least probability of a change, from the probabilities of both maps, and of its surroundings."""
+_UNSEEN = 255
+_STEPS = 250
+_TREES = tuple(f"p{code:d}" for code in TREE_CLASSES)
+_HALF = 0.5
+_CONFIRMED = 2
+"""Hits from which the watch bears a change out."""
+_SURE = 3
+"""Hits from which forest that the watch saw laid bare is lost, whatever the later map says."""
 
 _ROUNDING = 1e-6
 """Canopy is float32: 0.30 - 0.20 is 0.10 to seven digits, and must count as 0.10."""
@@ -88,3 +110,129 @@ def _codes(
     cases = [unseen, moved & now_forest & ~was_forest, moved & was_forest & ~now_forest, was_forest]
     codes = [Change.UNSEEN, Change.GAIN, Change.LOSS, Change.STABLE_FOREST]
     return np.select(cases, codes, Change.STABLE_OTHER).astype(np.uint8)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Evidence:
+    """
+    What else bears a change out or speaks against it; both may be missing.
+
+    Attributes
+    ----------
+    between : Dataset, dims (y, x), or None
+        Land of the same season in a year between the two, the later the better: ``p1`` .. ``p4``
+        uint8 (1/250, 255 = not seen).
+    watch : Dataset, dims (y, x), or None
+        State of the watch on the later day, begun before or with the earlier map:
+        ``alert_run``, ``alert_hits``, ``alert_size``, ``history``, ``history_looks``.
+    """
+
+    between: xr.Dataset | None = None
+    watch: xr.Dataset | None = None
+
+
+def tree_change(
+    before: xr.Dataset, after: xr.Dataset, evidence: Evidence, *, margin: float = MARGIN
+) -> xr.Dataset:
+    """
+    Compare two yearly maps and keep the changes that are likely and borne out.
+
+    What :func:`forest_change` finds must also be likely: the product of the probabilities of
+    trees in one map and of no trees in the other is at least 0.4, and so is its mean over the
+    3 x 3 pixels around. A change that the watch did not see although it looked is none, nor is a
+    gain that a year between does not show. Forest that the watch saw laid bare three times, and
+    that has not come back, is lost even where the later map, which may not know such ground,
+    says trees.
+
+    Parameters
+    ----------
+    before, after : Dataset, dims (y, x)
+        As for :func:`forest_change`, in memory; where both hold ``p1`` .. ``p4`` they are heard,
+        where both hold ``landcover`` reasons are told.
+    evidence : Evidence
+    margin : float
+
+    Returns
+    -------
+    Dataset, dims (y, x), uint8
+        ``change`` (``schema.Change``), ``reason`` (:class:`~jinhua_rs.causes.Cause`, 0 = none)
+        and ``change_confidence``: 0 no change, 1 the two maps alone, 2 borne out by a
+        year between or by the watch, 3 by both.
+
+    Raises
+    ------
+    ConfigError, ContractError, GridMismatch
+        As :func:`forest_change`.
+    """
+    codes = forest_change(before, after, margin=margin).to_numpy().copy()
+    lost, gained = codes == Change.LOSS, codes == Change.GAIN
+    if set(_TREES) <= set(before.data_vars) & set(after.data_vars):
+        was, now = _trees(before), _trees(after)
+        lost &= _likely(was * (1 - now))
+        gained &= _likely(now * (1 - was))
+    told = _told(evidence, codes.shape)
+    laid_bare = told.laid_bare & (before["forest"].to_numpy() == Forest.FOREST) & (codes > 0)
+    kept = (lost & ~told.against_loss) | (gained & ~told.against_gain) | laid_bare
+    for_it = np.where(gained, told.for_gain, told.for_loss)
+    codes[laid_bare] = Change.LOSS
+    codes[(codes == Change.LOSS) & ~kept] = Change.STABLE_FOREST
+    codes[(codes == Change.GAIN) & ~kept] = Change.STABLE_OTHER
+    found = {"change": codes, "change_confidence": np.where(kept, 1 + for_it, 0)}
+    if "landcover" in before and "landcover" in after:
+        classes = (one["landcover"].to_numpy() for one in (before, after))
+        found["reason"] = reasons(codes, *classes)
+    layers = {name: before["forest"].copy(data=array) for name, array in found.items()}
+    return xr.Dataset({name: described(layer, name) for name, layer in layers.items()})
+
+
+def _trees(land: xr.Dataset) -> Floats:
+    """Probability of trees, NaN where not seen."""
+    parts = [land[name].to_numpy() for name in _TREES]
+    total = np.stack(parts).sum(axis=0, dtype=np.float32) / np.float32(_STEPS)
+    return np.where(parts[0] == _UNSEEN, np.float32(np.nan), total)
+
+
+def _likely(chance: Floats) -> Booleans:
+    """Tell where a change is likely, by itself and with its neighbours."""
+    known = np.nan_to_num(chance)
+    around = uniform_filter(known, 3, mode="nearest")
+    likely: Booleans = (known >= _LIKELY) & (around >= _LIKELY)
+    return likely
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Told:
+    """What evidence says: pieces of it for a change, whether any is against; dims (y, x)."""
+
+    for_loss: Codes
+    for_gain: Codes
+    against_loss: Booleans
+    against_gain: Booleans
+    laid_bare: Booleans
+
+
+def _told(evidence: Evidence, shape: tuple[int, ...]) -> _Told:
+    """
+    Hear the evidence.
+
+    Trees in a year between do not speak against a loss: it may be of the last year. No trees
+    there speak against a gain: none grows in one year.
+    """
+    counts, flags = np.zeros((2, *shape), np.uint8), np.zeros((3, *shape), np.bool_)
+    told = _Told(*counts, *flags)
+    if evidence.between is not None and set(_TREES) <= set(evidence.between.data_vars):
+        trees = _trees(evidence.between)
+        told.for_loss[...] += trees < _HALF
+        told.for_gain[...] += trees >= _HALF
+        told.against_gain[...] |= trees < _HALF
+    if evidence.watch is not None:
+        state = {name: array.to_numpy() for name, array in evidence.watch.data_vars.items()}
+        run, hits = state["alert_run"], state["alert_hits"]
+        nothing = (state["history_looks"] > 0) & (run == 0)
+        told.for_loss[...] += (run == LOSS) & (hits >= _CONFIRMED)
+        told.for_gain[...] += (run == GAIN) & (hits >= _CONFIRMED)
+        told.against_loss[...] |= nothing | ((run == GAIN) & (hits >= _CONFIRMED))
+        told.against_gain[...] |= nothing | ((run == LOSS) & (hits >= _CONFIRMED))
+        left = state["history"][NDVI, 0] + state["alert_size"]
+        told.laid_bare[...] = (run == LOSS) & (hits >= _SURE) & (left < BARE_NDVI)
+    return told

@@ -9,13 +9,13 @@ from jinhua_rs.causes import Cause
 from jinhua_rs.change.kernels.following import GAIN, LOSS
 from jinhua_rs.schema import TREE_CLASSES, Land
 
-__all__ = ["Run", "explain", "guess"]
+__all__ = ["BARE_NDVI", "Run", "explain", "guess"]
 
 Bytes = npt.NDArray[np.uint8]
 Days = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 
-_BARE_NDVI = 0.40
+BARE_NDVI = 0.40
 """NDVI below which ground is bare whatever stood there."""
 _CYCLE_DROP = 0.15
 """
@@ -64,7 +64,7 @@ def guess(history: Floats) -> Bytes:
         that swings twice a year, ``SHRUB`` for other green ground, ``BARE`` for the rest.
     """
     level, swing = history[0], np.hypot(history[3], history[4])
-    kinds = [swing > _SWING, level >= _WOODED_NDVI, level >= _BARE_NDVI]
+    kinds = [swing > _SWING, level >= _WOODED_NDVI, level >= BARE_NDVI]
     names = [Land.CROPLAND, Land.EVERGREEN_BROADLEAF, Land.SHRUB]
     found: Bytes = np.select(kinds, names, Land.BARE).astype(np.uint8)
     found[np.isnan(level)] = Land.UNSEEN
@@ -87,7 +87,7 @@ def explain(run: Run) -> Bytes:
     """
     loss, gain = run.direction == LOSS, run.direction == GAIN
     left, drop = run.level + run.size, -run.size
-    bare = left < _BARE_NDVI
+    bare = left < BARE_NDVI
     bamboo = run.prior == Land.BAMBOO
     trees = np.isin(run.prior, [int(one) for one in TREE_CLASSES])
     tended = np.isin(run.prior, [int(Land.SHRUB), int(Land.ORCHARD)])

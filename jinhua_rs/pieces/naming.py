@@ -151,20 +151,25 @@ def _model(folder: Path) -> landcover.Model:
 
 Cover = tuple[Path, Path]
 """Tiles of one place and period: the refined tree cover, and the named land with its canopy."""
+Heard = tuple[Path | None, Path | None]
+"""Land of a year between, and the state of the watch, of one place; None where there is none."""
 
 
-def change_tile(path: Path, key: str, before: Cover, after: Cover, label: str) -> Made:
-    """Compare the tree cover of one tile with its baseline."""
+def change_tile(
+    path: Path, key: str, before: Cover, after: Cover, heard: Heard, label: str
+) -> Made:
+    """Compare the tree cover of one tile with its baseline, and hear what else is known."""
     if store.is_sealed(path, key):
         return Made(path.stem, "reused", {}, int(store.read_facts(path)["clear_pixels"]))
-    compared = change.forest_change(*map(_cover, (before, after)))
-    store.write_tile(path, compared.to_dataset(name="change"), label)
-    clear_pixels = int((compared != 0).sum())
+    between, watch = (None if one is None else store.open_tile(one).load() for one in heard)
+    evidence = change.Evidence(between, watch)
+    compared = change.tree_change(_cover(before), _cover(after), evidence)
+    store.write_tile(path, compared, label)
+    clear_pixels = int((compared["change"] != 0).sum())
     store.seal(path, key, {"clear_pixels": clear_pixels})
     return Made(path.stem, "done", {}, clear_pixels)
 
 
 def _cover(tiles: Cover) -> xr.Dataset:
     forest, land = (store.open_tile(path) for path in tiles)
-    canopy = {"canopy": land["canopy"]} if "canopy" in land else {}
-    return forest[["forest"]].assign(canopy).load()
+    return land.drop_vars("forest", errors="ignore").assign(forest=forest["forest"]).load()

@@ -202,6 +202,10 @@ VARIABLES: dict[str, Variable] = {
         Variable(
             "change", "uint8", "class", 0, 4, "0", "forest change between periods", "林地变化"
         ),
+        Variable("reason", "uint8", "class", 0, 27, "0", "reason of the change", "变化原因"),
+        Variable(
+            "change_confidence", "uint8", "class", 0, 3, "0", "confidence of it", "变化置信度"
+        ),
         *_watched(),
     )
 }

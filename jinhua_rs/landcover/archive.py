@@ -109,7 +109,8 @@ def pack(forests: Forests) -> bytes:
     if forests.calibration is not None:
         content["calibration"] = forests.calibration
     if forests.training is not None:
-        content["training"] = dict(vars(forests.training))
+        kept = vars(forests.training)  # what a model of before has not is not written either
+        content["training"] = {name: one for name, one in kept.items() if one is not None}
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(content))) as source:
         schema = json.loads(source.read(_SCHEMA))
         members = {

@@ -231,6 +231,15 @@ def test_forest_seen_laid_bare_three_times_is_lost_whatever_the_map_says():
     assert thinned["change"].values.tolist() == [[4, 4, 4]]
 
 
+def test_forest_laid_bare_is_lost_where_the_later_map_has_not_seen_it():
+    unseen = land([np.nan] * 3, [0.0] * 3, [0])
+
+    told = tree_change(FELLED[0], unseen, Evidence(watch=watch(2, 3, size=-0.6)))
+
+    assert told["change"].values.tolist() == [[3, 3, 3]]
+    assert told["reason"].values.tolist() == [[Cause.CLEARED] * 3]
+
+
 def test_a_gain_that_the_year_between_does_not_show_is_none():
     before, after = FELLED[1], land([0.8] * 3, [0.95] * 3)
 

@@ -142,7 +142,7 @@ def tree_change(
     3 x 3 pixels around. A change that the watch did not see although it looked is none, nor is a
     gain that a year between does not show. Forest that the watch saw laid bare three times, and
     that has not come back, is lost even where the later map, which may not know such ground,
-    says trees.
+    says trees, or has not seen it: masks take fresh bare ground for cloud.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def tree_change(
         lost &= _likely(was * (1 - now))
         gained &= _likely(now * (1 - was))
     told = _told(evidence, codes.shape)
-    laid_bare = told.laid_bare & (before["forest"].to_numpy() == Forest.FOREST) & (codes > 0)
+    laid_bare = told.laid_bare & (before["forest"].to_numpy() == Forest.FOREST)
     kept = (lost & ~told.against_loss) | (gained & ~told.against_gain) | laid_bare
     for_it = np.where(gained, told.for_gain, told.for_loss)
     codes[laid_bare] = Change.LOSS

@@ -16,6 +16,7 @@ _LOST_TO = {
     Land.ORCHARD: Cause.FARMING,
     Land.SHRUB: Cause.FELLING,
     Land.BARE: Cause.CLEARED,
+    Land.UNSEEN: Cause.CLEARED,
 } | dict.fromkeys(TREE_CLASSES, Cause.FELLING)
 _GAINED_FROM = {
     Land.BARE: Cause.RESTORATION,

@@ -26,7 +26,7 @@ from jinhua_rs.period import Period
 from jinhua_rs.scene import BAND_NAMES, Scene
 from jinhua_rs.settings import Composite, Mask, Stac
 
-__all__ = ["Score", "Step", "main", "scores"]
+__all__ = ["Score", "Step", "days_of", "main", "masker_of", "scenes_of", "scores", "truth_of"]
 
 Floats = npt.NDArray[np.float32]
 Booleans = npt.NDArray[np.bool_]
@@ -139,16 +139,16 @@ def steps(dem: Path) -> list[Step]:
 
 def scores(patch: Patch, scenes: Sequence[Scene], dem: Path) -> Iterator[tuple[Step, Score]]:
     """Yield every row with its error, for the scenes that the patch was painted into."""
-    truth, own = _truth(patch), sorted(_days(scenes))
+    truth, own = truth_of(patch), sorted(days_of(scenes))
     for step in steps(dem):
-        looks = cube.read(scenes, patch.geobox, BAND_NAMES, _masker(step.mask, patch)).looks
+        looks = cube.read(scenes, patch.geobox, BAND_NAMES, masker_of(step.mask, patch)).looks
         of_period = np.isin(looks["time"].to_numpy().astype("datetime64[D]"), own)
         if not step.options.widen_days:
             looks, of_period = looks.isel(time=of_period), of_period[of_period]
         yield step, _score(composite.compose(looks, of_period, step.options), truth)
 
 
-def _truth(patch: Patch) -> dict[str, Floats]:
+def truth_of(patch: Patch) -> dict[str, Floats]:
     """Median over the passes of the quarter of the ground without sky, by band and NDVI."""
     passes = [one for one in patch.passes if PERIOD.contains(one.start)]
     grounds = list(patch.bare(passes))
@@ -156,7 +156,7 @@ def _truth(patch: Patch) -> dict[str, Floats]:
     return truth | {"ndvi": _ndvi(truth)}
 
 
-def _scenes(patch: Patch, folder: Path) -> list[Scene]:
+def scenes_of(patch: Patch, folder: Path) -> list[Scene]:
     """Search the scenes of a painted patch, in the quarter and around it, as the house does."""
     stac = Stac(profile="earth-search-c1", url=str(folder), allowed_roots=(folder,))
     area = patch.geobox.extent.to_crs("EPSG:4326").geom
@@ -164,7 +164,7 @@ def _scenes(patch: Patch, folder: Path) -> list[Scene]:
     return [scene for one in quarters for scene in catalog.search(stac, area, one).kept]
 
 
-def _days(scenes: Sequence[Scene]) -> set[np.datetime64]:
+def days_of(scenes: Sequence[Scene]) -> set[np.datetime64]:
     """Days of the quarter on which there is a scene (the same in UTC and in solar time here)."""
     return {
         np.datetime64(scene.acquired.date().isoformat(), "D")
@@ -173,7 +173,8 @@ def _days(scenes: Sequence[Scene]) -> set[np.datetime64]:
     }
 
 
-def _masker(mask: Mask | str, patch: Patch) -> masks.Masker:
+def masker_of(mask: Mask | str, patch: Patch) -> masks.Masker:
+    """Return the masker of settings; of a name, one that settings cannot ask for."""
     if isinstance(mask, Mask):
         return masks.masker(mask)
     return _Everything() if mask == "none" else _Perfect(patch)
@@ -227,7 +228,7 @@ def _table(rows: Sequence[tuple[Step, Score]]) -> str:
 def _section(
     patch: Patch, cloudiness: float, scenes: Sequence[Scene], rows: Sequence[tuple[Step, Score]]
 ) -> str:
-    within, side = _days(scenes), patch.geobox.shape.x
+    within, side = days_of(scenes), patch.geobox.shape.x
     around = {scene.acquired.date() for scene in scenes if not PERIOD.contains(scene.acquired)}
     return (
         f"### Cloudiness x {cloudiness:g}\n\n"
@@ -268,7 +269,7 @@ def main(side: int, levels: Sequence[float]) -> None:
         patch = Patch.around(CENTRE, side, (PERIOD, Composite().widen_days), cloudiness=cloudiness)
         with tempfile.TemporaryDirectory() as folder:
             patch.paint(Path(folder))
-            scenes = _scenes(patch, Path(folder))
+            scenes = scenes_of(patch, Path(folder))
             rows = list(scores(patch, scenes, Path(folder) / patch.dem))
         sections.append(_section(patch, cloudiness, scenes, rows))
         print(sections[-1], flush=True)

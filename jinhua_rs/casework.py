@@ -202,7 +202,8 @@ def _progress(targets: Mapping[str, Target], found: pd.DataFrame) -> dict[str, s
         )
         for name, value in readings.items()
     }
-    return lines | {"规划目标出处": target.source}
+    doubt = {"规划目标存疑": target.doubt} if target.doubt else {}
+    return lines | doubt | {"规划目标出处": target.source}
 
 
 def _mines(case: Case, folder: Path) -> dict[str, int]:

@@ -13,7 +13,7 @@ from shapely import Polygon
 from shapely.geometry import box
 
 from jinhua_rs.afforestation.evidence import Evidence, evidence_of
-from jinhua_rs.afforestation.ledger import LADDER, ledger, sums
+from jinhua_rs.afforestation.ladder import LADDER, ledger, sums
 from jinhua_rs.afforestation.parcels import overlap_mu, parcels_of
 from jinhua_rs.afforestation.stages import Stage, stage_of
 from jinhua_rs.errors import NoDataError
@@ -261,7 +261,7 @@ class Shelf:
         self.stack = stack
         years = [int(year) for year in stack["year"].to_numpy()]
         self.published = tuple(Publication(Period(year), None, "", "") for year in years)
-        monkeypatch.setattr("jinhua_rs.afforestation.ledger.series", self.cut)
+        monkeypatch.setattr("jinhua_rs.afforestation.ladder.series", self.cut)
 
     def cut(self, _published, name, _area):
         return self.stack[name] if name in self.stack else self.stack["ndvi"].isel(year=[])

@@ -160,6 +160,7 @@ def test_the_plan_figure_stands_in_both_readings(followed):
     assert told["数据性质"] == "SIMULATED 模拟数据"
     assert told["规划目标（原文）"].startswith("151.2 万亩；上报 0.00 万亩")
     assert told["规划目标（另一读法）"].startswith("15.12 万亩")
+    assert "180万亩" in told["规划目标存疑"]
 
 
 def test_a_mine_has_its_record_its_card_and_its_county(followed):

@@ -1,6 +1,6 @@
 """Whether what was reported as planted became forest: a ledger a parcel, from published maps."""
 
-from jinhua_rs.afforestation.ledger import LADDER, ledger, sums
+from jinhua_rs.afforestation.ladder import LADDER, ledger, sums
 from jinhua_rs.afforestation.parcels import Parcels, parcels_of
 from jinhua_rs.afforestation.stages import Stage
 

@@ -70,7 +70,7 @@ def write_planting(
         Exists, and is being made.
     brief : Brief
     found : GeoDataFrame
-        As :func:`jinhua_rs.afforestation.ledger.ledger` returns it.
+        As :func:`jinhua_rs.afforestation.ledger` returns it.
     sums : dict
         Sums of the ladder by ``county``, ``year`` and ``setting``.
     progress : dict

@@ -301,19 +301,21 @@ def _rows(table: Path) -> list[dict[str, object]]:
     return pd.read_csv(table).to_dict("records") if table.is_file() else []
 
 
-def page(parcels: pd.DataFrame, mines: pd.DataFrame, command: str) -> str:
+def page(parcels: pd.DataFrame, mines: pd.DataFrame, windows: int) -> str:
     """Write what was found, as Markdown."""
     parcels, mines = parcels.drop_duplicates("parcel"), mines.drop_duplicates("mine")
     judged = parcels[~parcels["unjudged"]]
     right = mines["true"] == mines["status"]
     four = mines.replace({MineStatus.RESTORED.value: MineStatus.RECOVERING.value})
     loose = four["true"] == four["status"]
+    few = len(parcels) - len(judged)
+    command = f"python -m benchmarks.casework --windows {windows}"
+    counts = f"{len(mines)} mines and {len(parcels)} reported parcels in {windows} windows"
     lines = [
         f"Written by `{command}`. **Simulated data (模拟数据).**",
         "",
-        f"{len(mines)} mines, {len(parcels)} reported parcels (of ",
-        f"{len(parcels) - len(judged)} the ledger says that they are too small or were not seen), ",
-        f"{len(YEARS)} fourth quarters of at most {DATES} passes each.",
+        f"{counts}; {len(YEARS)} fourth quarters of at most {DATES} passes each; of {few} parcels",
+        "the ledger says that they are too small or were not seen. So few say little.",
         "",
         "| target | measured | |",
         "| --- | --- | --- |",
@@ -353,11 +355,10 @@ def _crossed(true: pd.Series, told: pd.Series) -> list[str]:
 def write(text: str) -> None:
     """Put the text between its marks at the end of the page of validation."""
     old = PAGE.read_text(encoding="utf-8")
-    before, _, rest = old.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    title = "" if rest else "\n## Mines and planting on the twin\n\n"
-    body = f"{before.rstrip()}\n{title}\n" if title else before
-    PAGE.write_text(f"{body}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after or chr(10)}", encoding="utf-8")
+    before, mark, rest = old.partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    head = before if mark else f"{before.rstrip()}\n\n## Mines and planting on the twin\n\n"
+    PAGE.write_text(f"{head}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after or chr(10)}", encoding="utf-8")
 
 
 def main() -> None:
@@ -370,7 +371,7 @@ def main() -> None:
     parcels, mines = measure(told.to.resolve(), told.windows)
     parcels.to_csv(told.to / "parcels.csv", index=False)
     mines.to_csv(told.to / "mines.csv", index=False)
-    write(page(parcels, mines, f"python -m benchmarks.casework --windows {told.windows}"))
+    write(page(parcels, mines, told.windows))
 
 
 if __name__ == "__main__":

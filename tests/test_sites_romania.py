@@ -534,10 +534,14 @@ class TestMeasure:
 
     def test_page_holds_what_was_measured(self, measured, tmp_path):
         path = tmp_path / "validation.md"
+        others = "## On the twin\n\n<!-- measured by others.py -->\n\n42\n\n<!-- end -->\n"
+        path.write_text(f"# Old\n\n## Canopy\n\n{others}", "utf-8")
 
         page.write_validation(path, measured[0], command="measure --now")
 
         text = path.read_text("utf-8")
+        assert text.endswith(f"\n\n{others}")
+        assert "# Old" not in text
         assert "`measure --now`" in text
         assert "| 0 | 94.0 | 93.0 - 94.1 | 94.2 | no |" in text
         assert "| 2018Q3 | 10000 | 10 | 0 | 50.0% |" in text

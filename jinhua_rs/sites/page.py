@@ -65,9 +65,24 @@ _LIMITS = """\
 """
 
 
+_MEASURED = "<!-- measured by "
+
+
 def write_validation(path: Path, results: Validation, *, command: str) -> None:
-    """Write the page; ``command`` is what a reader types to measure again."""
-    path.write_text(validation_page(results, command=command), encoding="utf-8")
+    """
+    Write the page; ``command`` is what a reader types to measure again.
+
+    Sections that other commands measured (``<!-- measured by ... -->``) are kept at its end.
+    """
+    old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    text = validation_page(results, command=command)
+    path.write_text(text + _of_others(old), encoding="utf-8")
+
+
+def _of_others(page: str) -> str:
+    """Return what of a page other commands have written, from its heading to the end."""
+    before, mark, _ = page.partition(_MEASURED)
+    return "\n" + page[before.rindex("\n## ") + 1 :] if mark else ""
 
 
 def validation_page(results: Validation, *, command: str) -> str:

@@ -205,7 +205,7 @@ def _gates(plan: Plan, rows: Rows, card: landcover.ModelCard, failed: int) -> tu
         Gate(
             name=Words("模型与本期同季", "Model of the same season"),
             value=", ".join(card.periods),
-            limit=f"Q{plan.period.quarter}" if plan.period.quarter else "year",
+            limit=f"Q{plan.period.quarter}" if plan.period.quarter else "年度 year",
             passed=all(plan.period.comparable(Period.parse(text)) for text in card.periods),
         ),
         *_resolution_gate(plan, card),

@@ -130,14 +130,14 @@ def _seen(
     """See the ground of the periods that are wanted and of their companion quarters."""
     beside = {p: plan.settings.features.companions(p) for p in wanted}
     every = wanted.union(*(quarters.values() for quarters in beside.values()))
-    plans = {p: planning.sibling(plan, p) for p in sorted(every)}
+    plans, given = {p: planning.sibling(plan, p) for p in sorted(every)}, plan.settings
     for period in sorted(every.union(_watched(plan))):
-        folder = planning.period_folder(plan.settings, period, plan.unit)
+        folder = planning.period_folder(given, period, plan.unit)
         held.enter_context(store.locked(folder))
+        held.callback(store.sweep, folder)  # workers that were killed have left pieces
     needed = sum(planning.cost_of(its_plan).disk_bytes for its_plan in plans.values())
     store.require_space(plan.folder, needed)
-    run_on, cluster = plan.settings.run, plan.settings.cluster
-    workers = held.enter_context(pool(run_on, cluster, plan.folder / "logs"))
+    workers = held.enter_context(pool(given.run, given.cluster, plan.folder / "logs"))
     seen = {p: see_the_ground(its_plan, workers, progress) for p, its_plan in plans.items()}
     tiles = {p: its_tiles for p, (_, its_tiles) in seen.items()}
     return workers, {

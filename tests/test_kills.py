@@ -265,6 +265,11 @@ def _sums(folder):
     }
 
 
+def _differing(ours, theirs):
+    """Names that one of two sums has alone, or with another content: few, whatever the city."""
+    return sorted({name for name, _ in ours.items() ^ theirs.items()})
+
+
 def _finished(folder):
     """Finished tiles, with what changes when one is made again."""
     tiles = (path.with_suffix("") for path in folder.glob("tiles/*/*.zarr.json"))
@@ -297,7 +302,7 @@ def _require_the_same_end(run, undisturbed, finished):
     assert end == 0, f"{run}{said}"
     assert set(run.ends) <= run.ends_well, f"{run}{said}"
     assert "Traceback" not in run.log.read_text(), f"{run}{said}"
-    assert _sums(out) == undisturbed.sums, str(run)
+    assert _differing(_sums(out), undisturbed.sums) == [], str(run)
     assert _finished(out) == _finished(out) | finished, str(run)
     assert _made_twice(out / "ledger.jsonl") == [], str(run)
 

@@ -9,13 +9,16 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
 import rasterio
 from builders import little_city
 
-from jinhua_rs import cli, store
+from jinhua_rs import cli, planning, quarter, store
+from jinhua_rs.period import Period
+from jinhua_rs.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +117,18 @@ def test_a_second_run_makes_nothing_anew_and_gives_equal_numbers(published, jinh
     assert code == 0
     assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in tiles] == before
     assert (folder / "published" / "indicators.csv").read_bytes() == table
+
+
+def test_what_a_killed_worker_leaves_while_others_go_on_is_swept_away(published):
+    piece = folder_of(published) / "tiles" / "land" / ".e1n1.zarr.0.part"
+    plan = planning.make_plan(Period(2024, 4), load_settings(published).settings)
+
+    def leave_a_piece(*_):
+        piece.mkdir(exist_ok=True)
+
+    quarter.run(plan, now=datetime(2026, 1, 1, tzinfo=UTC), progress=leave_a_piece)
+
+    assert not piece.exists()
 
 
 def test_damage_is_found_and_named(published, jinhua, tmp_path):

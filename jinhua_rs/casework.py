@@ -16,9 +16,11 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs import afforestation, greenspace, masks, mines
 from jinhua_rs.dossier import Brief, write_mines, write_planting, write_themes, write_unlisted
-from jinhua_rs.errors import NoDataError
+from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.figures import Picture
+from jinhua_rs.grid import Grid
 from jinhua_rs.history import Publication, series
+from jinhua_rs.interpretation import Imagery
 from jinhua_rs.layers import Layer, open_layer
 from jinhua_rs.patches import Patch, Register
 from jinhua_rs.schema import TREE_CLASSES, Land
@@ -221,15 +223,34 @@ def _mines(case: Case, folder: Path) -> dict[str, int]:
 
 
 def _pictures(case: Case, shape: BaseGeometry) -> list[Picture]:
-    """Cut NDVI of the first, a middle and the last year around a mine."""
+    """Cut NDVI, and colour where it is kept, of the first, a middle and the last year."""
     stack = series(case.published, "ndvi", shape.buffer(_AROUND_M))
     years = stack["year"].to_numpy()
     if not years.size:
         return []
     chosen = sorted(set(np.linspace(0, len(years) - 1, _PICTURES).round().astype(int).tolist()))
+    folders = {one.period.year: one.folder.parent for one in case.published}
+    side = case.settings.area.resolution
+    pixels = tuple(np.floor(stack[axis].to_numpy() / side).astype(int) for axis in ("x", "y"))
     return [
-        Picture(int(years[at]), stack.isel(year=at).to_numpy(), _extent(stack)) for at in chosen
+        Picture(
+            int(years[at]),
+            stack.isel(year=at).to_numpy(),
+            _extent(stack),
+            _bands(folders[int(years[at])], case.settings.grid, pixels),
+        )
+        for at in chosen
     ]
+
+
+def _bands(
+    folder: Path, grid: Grid, pixels: tuple[NDArray[np.int64], ...]
+) -> Mapping[str, NDArray[np.float32]]:
+    """Cut the composite of a period; nothing where it is not kept as it was published."""
+    try:
+        return Imagery(folder, grid).cut(*pixels)
+    except IntegrityError:  # tiles may be cleared away once published: colour is an extra
+        return {}
 
 
 def _extent(stack: xr.DataArray) -> tuple[float, float, float, float]:

@@ -124,10 +124,11 @@ def world(ndvi, canopy, *, years=(2019, 2020, 2021, 2022, 2023, 2024), land=Land
         "ndvi": greenness,
         "canopy": trees,
         "landcover": np.full(shape, int(land), "uint8"),
-        "n_clear": np.full(shape, 6, "uint16"),
     }
+    looks = ("y", "x"), np.full(shape[1:], 6, "uint16")
     return xr.Dataset(
-        {name: (("year", "y", "x"), values) for name, values in layers.items()},
+        {name: (("year", "y", "x"), values) for name, values in layers.items()}
+        | {"n_clear": looks},
         coords={"year": list(years), "y": y, "x": x},
     )
 
@@ -261,10 +262,15 @@ class Shelf:
         self.stack = stack
         years = [int(year) for year in stack["year"].to_numpy()]
         self.published = tuple(Publication(Period(year), None, "", "") for year in years)
+        self.read = []
         monkeypatch.setattr("jinhua_rs.afforestation.ladder.series", self.cut)
 
-    def cut(self, _published, name, _area):
-        return self.stack[name] if name in self.stack else self.stack["ndvi"].isel(year=[])
+    def cut(self, published, name, _area):
+        self.read += [(name, one.period.year) for one in published]
+        if name not in self.stack:
+            return self.stack["ndvi"].isel(year=[])
+        found = self.stack[name]
+        return found if "year" in found.dims else found.expand_dims(year=[2024])
 
 
 @pytest.fixture
@@ -325,6 +331,34 @@ def test_sums_match_the_ledger(told, by):
     for name in (*LADDER, "net_new_mu"):
         assert found[name].sum() == pytest.approx(told[name].sum(), abs=0.1)
     assert found["parcels"].sum() == len(told)
+
+
+def test_parcels_of_a_square_share_one_reading_of_each_map(monkeypatch):
+    shelf = Shelf(world(GREEN, TREES), monkeypatch)
+    parcels = parcels_of(layer([PARCEL, square(45, 45), square(10, 40)], year=["2020"] * 3))
+
+    ledger(
+        parcels, shelf.published, county_of=lambda _: "330702", farmland=None, elevation=None,
+        seed=7,
+    )  # fmt: skip
+
+    years = range(2019, 2025)
+    maps = [(name, year) for name in ("ndvi", "canopy", "landcover") for year in years]
+    assert sorted(shelf.read) == sorted([*maps, ("n_clear", 2024)])
+
+
+def test_a_parcel_is_judged_alike_whatever_is_reported_in_its_square(monkeypatch):
+    shelf = Shelf(world(GREEN, TREES), monkeypatch)
+    alone, among = (
+        ledger(
+            parcels_of(layer(shapes, parcel=ids, year=["2020"] * len(ids))),
+            shelf.published, county_of=lambda _: "330702", farmland=None, elevation=None, seed=7,
+        )
+        for shapes, ids in (([PARCEL], ["a"]), ([PARCEL, square(45, 45)], ["a", "b"]))
+    )  # fmt: skip
+
+    kept = ["px", "canopy", "forest_share", "greened_share", "stage", *LADDER]
+    assert alone[kept].iloc[0].to_dict() == among.set_index("parcel").loc["a", kept].to_dict()
 
 
 def test_without_maps_the_ledger_says_what_to_run(monkeypatch):

@@ -18,7 +18,7 @@ from jinhua_rs.mines.judge import Course, MineStatus, judge, opening_of, slope_i
 from jinhua_rs.mines.metrics import first_sustained, recovery
 from jinhua_rs.mines.record import Rules, record_of
 from jinhua_rs.mines.ring import reference_ring
-from jinhua_rs.mines.survey import mine_table, mines_of, roll_up, survey, yearly_table
+from jinhua_rs.mines.tables import mine_table, mines_of, roll_up, survey, yearly_table
 from jinhua_rs.period import Period
 from jinhua_rs.schema import Land
 from jinhua_rs.terrain import terrain_of

@@ -8,7 +8,6 @@ import shapely
 import xarray as xr
 from numpy.typing import NDArray
 from scipy import ndimage, stats
-from scipy.spatial import cKDTree
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.schema import FOREST_CANOPY, Land
@@ -89,8 +88,9 @@ def evidence_of(
     Parameters
     ----------
     stack : Dataset, dims (year, y, x)
-        ``ndvi``, ``canopy`` float32 (NaN = not seen), ``landcover`` uint8, ``n_clear`` uint16, of
-        the parcel and of the ground around it from which controls are drawn; one season.
+        ``ndvi``, ``canopy`` float32 (NaN = not seen), ``landcover`` uint8, of the parcel and of
+        the ground around it from which controls are drawn; one season. ``n_clear`` uint16, dims
+        (y, x), of the last year.
     ground : shapely geometry
         The counted ground.
     barred : shapely geometry
@@ -133,7 +133,7 @@ def evidence_of(
     return Evidence(
         px=px,
         seen_share=float(seen.sum() / px),
-        n_clear=float(stack["n_clear"].to_numpy()[now][inside].mean()),
+        n_clear=float(stack["n_clear"].to_numpy()[inside].mean()),
         gap=gap.value,
         gap_p=gap.p,
         controls=gap.controls,
@@ -154,7 +154,8 @@ def _nothing(px: int) -> Evidence:
 
 
 def _pixel_m2(stack: xr.Dataset) -> float:
-    return abs(float(stack.x[1] - stack.x[0]) * float(stack.y[1] - stack.y[0]))
+    x, y = stack.x.to_numpy(), stack.y.to_numpy()
+    return float(abs((x[1] - x[0]) * (y[1] - y[0])))
 
 
 def _mean(values: NDArray[np.float32], where: Booleans) -> float:
@@ -221,8 +222,7 @@ def _controls(inside: Booleans, pool: Booleans, rng: np.random.Generator) -> lis
         if len(places) < size:
             break
         seedling = places[rng.integers(len(places))]
-        _, near = cKDTree(places).query(seedling, k=size)
-        near = np.atleast_1d(near)
+        near = np.argpartition(((places - seedling) ** 2).sum(axis=1), size - 1)[:size]
         control = np.zeros_like(inside)
         control[tuple(places[near].T)] = True
         found.append(control)

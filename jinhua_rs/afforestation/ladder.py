@@ -1,6 +1,6 @@
 """The ledger: 上报 → 上图 → 见绿 → 成林 for every parcel, its sums, and progress on the target."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 from zlib import crc32
@@ -27,7 +27,9 @@ LADDER = ("reported_mu", "mapped_mu", "greened_mu", "forest_mu")
 """上报, 上图, 见绿, 成林; each at most the one before it."""
 REACH_M = 1_500.0
 """How far away controls may lie."""
-_MAPS = ("ndvi", "canopy", "landcover", "n_clear")
+_BLOCK_M = 10_000.0
+"""Side of the squares whose parcels share one reading of each map."""
+_YEARLY, _LOOKS = ("ndvi", "canopy", "landcover"), "n_clear"
 _NEW = "新造"
 _CONFLICT_MU = 1.0
 
@@ -76,69 +78,98 @@ def ledger(
     """
     if not published:
         raise _no_maps()
-    year, everything = published[-1].period.year, parcels.frame.geometry.union_all()
-    rows = []
-    for _, row in parcels.frame.iterrows():
-        planted = None if pd.isna(row["year"]) else int(row["year"])
-        seen = _seen(row, planted, published, everything, elevation, seed)
-        age = None if planted is None else year - planted
-        finding = stage_of(seen, age, economic=bool(row["economic"]))
-        rows.append(
-            asdict(seen)
-            | {
-                "county": county_of(row["geometry"]),
-                "age": age,
-                "stage": finding.stage.value,
-                "why": finding.why,
-                "why_zh": finding.why_zh,
-            }
-            | _ladder(row, seen, age)
-        )
-    told = pd.DataFrame(rows, index=parcels.frame.index).astype({"age": "Int64"})
+    year, shapes = published[-1].period.year, parcels.frame.geometry.to_numpy()
+    tree = shapely.STRtree(shapes)
+    rows: dict[int, dict[str, Any]] = {}
+    for places, area in _blocks(parcels.frame):
+        block = _block(published, area, elevation)
+        for place in places:
+            row = parcels.frame.iloc[place]
+            planted = None if pd.isna(row["year"]) else int(row["year"])
+            age = None if planted is None else year - planted
+            ground = _ground(row)
+            barred = shapes[tree.query(ground.buffer(REACH_M))]
+            seen = _seen(block, row, year if planted is None else planted, barred, seed)
+            finding = stage_of(seen, age, economic=bool(row["economic"]))
+            rows[place] = (
+                asdict(seen)
+                | {
+                    "county": county_of(row["geometry"]),
+                    "age": age,
+                    "stage": finding.stage.value,
+                    "why": finding.why,
+                    "why_zh": finding.why_zh,
+                }
+                | _ladder(row, seen, age)
+            )
+    told = pd.DataFrame([rows[place] for place in sorted(rows)], index=parcels.frame.index)
+    told = told.astype({"age": "Int64"})
     found = parcels.frame.drop(columns=["counted", "reported_mu"]).join(told)
     on_farmland = overlap_mu(parcels.frame, farmland)
     return found.assign(on_farmland_mu=on_farmland, conflict=on_farmland >= _CONFLICT_MU)
 
 
+def _ground(row: Row) -> BaseGeometry:
+    """Ground that is judged: what is counted, else, where all of it is counted before, all."""
+    counted: BaseGeometry = row["counted"]
+    return row["geometry"] if counted.is_empty else counted
+
+
+def _blocks(frame: gpd.GeoDataFrame) -> Iterator[tuple[list[int], BaseGeometry]]:
+    """Yield the positions of the parcels of each square, and the ground to read for them."""
+    grounds = np.array([_ground(row) for _, row in frame.iterrows()], dtype=object)
+    centres = shapely.centroid(grounds)
+    squares = np.floor(shapely.get_coordinates(centres) / _BLOCK_M).astype(int)
+    for places in pd.DataFrame(squares).groupby([0, 1]).indices.values():
+        around = shapely.box(*shapely.total_bounds(grounds[places])).buffer(REACH_M)
+        yield places.tolist(), around
+
+
+def _block(
+    published: tuple[Publication, ...], area: BaseGeometry, elevation: Elevation | None
+) -> xr.Dataset:
+    """Read the maps of a square once, and with elevation the ``kind`` of its terrain."""
+    stack = _stack(published, area)
+    if elevation is None:
+        return stack
+    geobox = stack.odc.geobox
+    kind = terrain_of(elevation(geobox), abs(geobox.resolution.x)).kind
+    return stack.assign(kind=(("y", "x"), kind))
+
+
 def _seen(
-    row: Row,
-    planted: int | None,
-    published: tuple[Publication, ...],
-    everything: BaseGeometry,
-    elevation: Elevation | None,
-    seed: int,
+    block: xr.Dataset, row: Row, planted: int, barred: NDArray[np.object_], seed: int
 ) -> Evidence:
-    """Read the surroundings of one parcel and gather its evidence."""
-    ground = row["counted"] if not row["counted"].is_empty else row["geometry"]
-    around = ground.buffer(REACH_M)
-    stack = _stack(published, around)
-    kind = None
-    if elevation is not None:
-        geobox = stack.odc.geobox
-        kind = terrain_of(elevation(geobox), abs(geobox.resolution.x)).kind
+    """Gather the evidence on one parcel from its surroundings, where others bar controls."""
+    ground = _ground(row)
+    left, bottom, right, top = ground.buffer(REACH_M).bounds
+    stack = block.sel(x=slice(left, right), y=slice(top, bottom))
     return evidence_of(
         stack,
         ground,
-        barred=shapely.intersection(everything, around),
-        planted=published[-1].period.year if planted is None else planted,
-        kind=kind,
+        barred=shapely.union_all(barred),
+        planted=planted,
+        kind=stack["kind"].to_numpy() if "kind" in stack else None,
         rng=np.random.default_rng([seed, crc32(str(row["parcel"]).encode())]),
     )
 
 
 def _stack(published: tuple[Publication, ...], area: BaseGeometry) -> xr.Dataset:
-    found = {name: series(published, name, area) for name in _MAPS}
+    found = {name: series(published, name, area) for name in _YEARLY}
+    looks = series(published[-1:], _LOOKS, area)
     years = set.intersection(*(set(one["year"].to_numpy().tolist()) for one in found.values()))
-    if published[-1].period.year not in years:
+    if published[-1].period.year not in years or not looks.sizes["year"]:
         raise _no_maps()
-    return xr.Dataset({name: one.sel(year=sorted(years)) for name, one in found.items()})
+    yearly = {name: one.sel(year=sorted(years)) for name, one in found.items()}
+    return xr.Dataset(yearly | {_LOOKS: looks.squeeze("year", drop=True)})
 
 
 def _no_maps() -> NoDataError:
+    maps = (*_YEARLY, _LOOKS)
     return NoDataError(
-        f"the period has no published maps {', '.join(_MAPS)}, by which parcels are judged; run it "
+        f"the period has no published maps {', '.join(maps)}, by which parcels are judged; run it "
         "with a model that knows canopy and classes",
-        zh=f"该时段没有已发布的 {'、'.join(_MAPS)} 图，无法核查造林小班；"
+        zh=f"该时段没有已发布的 {'、'.join(maps)} 图，无法核查造林小班；"
         "请用含林冠与地类的模型重新运行",
     )
 

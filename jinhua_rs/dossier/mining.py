@@ -83,7 +83,7 @@ def write_mines(
         Exists, and is being made.
     brief : Brief
     table, records, by_county : GeoDataFrame, mapping, DataFrame
-        As :mod:`jinhua_rs.mines.survey` makes them.
+        As :mod:`jinhua_rs.mines.tables` makes them.
     pictures : mapping
         Pictures of each mine, first, middle and last year.
     """

@@ -1,7 +1,7 @@
 """Chips: what a satellite saw around one pixel, for people who judge it; no map class is shown."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -15,7 +15,7 @@ from jinhua_rs.errors import ContractError
 from jinhua_rs.figures.rasters import NDVI
 from jinhua_rs.figures.sheet import GREY, INK, RED, font_file
 
-__all__ = ["CHIP_PX", "Look", "chip"]
+__all__ = ["CHIP_PX", "Look", "chip", "mixed"]
 
 CHIP_PX = 51
 """Pixels of the ground along a side of a chip; odd, so that one lies in the middle."""
@@ -114,14 +114,34 @@ def _panel(
     pen.rectangle(box, outline="#8a9194")
 
 
-def _colours(bands: dict[str, Band], names: tuple[str, ...]) -> Image.Image | None:
+def mixed(bands: Mapping[str, Band], names: Sequence[str] = _TRUE) -> Band | None:
+    """
+    Mix three bands to a picture, stretched alike for every period and place; else true colour.
+
+    Parameters
+    ----------
+    bands : mapping
+        Reflectance by band name, float32, dims (y, x), NaN = not seen.
+    names : sequence of str
+        Bands shown as red, green and blue.
+
+    Returns
+    -------
+    ndarray, float32, dims (y, x, 3), 0-1, or None
+        NaN where a band was not seen; None where one is missing.
+    """
     if any(name not in bands for name in names):
         return None
     shown = []
     for name in names:
         low, high = _INFRARED if name == "nir" else _VISIBLE
-        shown.append(np.clip((_sized(bands[name]) - low) / (high - low), 0, 1) ** _GAMMA)
-    return _picture(np.stack(shown, axis=-1))
+        shown.append(np.clip((bands[name] - low) / (high - low), 0, 1) ** _GAMMA)
+    return np.stack(shown, axis=-1).astype("float32")
+
+
+def _colours(bands: Mapping[str, Band], names: Sequence[str]) -> Image.Image | None:
+    found = mixed({name: _sized(band) for name, band in bands.items()}, names)
+    return None if found is None else _picture(found)
 
 
 def _index(bands: dict[str, Band]) -> Image.Image | None:

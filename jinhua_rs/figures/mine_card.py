@@ -1,7 +1,7 @@
 """One mine on one sheet: its years beside its reference, its bare ground, and pictures of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.figures.base import EMPTY_FACE, outline_path
 from jinhua_rs.figures.caption import Caption, Language, Words
+from jinhua_rs.figures.chips import mixed
 from jinhua_rs.figures.rasters import NDVI
 from jinhua_rs.figures.sheet import GREY, INK, RED, WIDTH_IN, new_sheet, stamp, to_png
 
@@ -21,7 +22,7 @@ __all__ = ["MineSheet", "Picture", "mine_card"]
 
 Array = NDArray[np.floating[Any]]
 
-_BODY_IN, _CHART_IN, _PICTURE_IN = 5.75, 2.1, 2.35
+_CHART_IN, _PICTURE_IN, _TITLE_IN, _REST_IN = 2.1, 2.15, 0.2, 1.05
 _GREEN, _TARGET, _BARE = "#2e7d46", "#8aa6b8", "#c9a37c"
 _VALUE = Words("矿区 NBR", "Mine, NBR")
 _RING = Words("参照环 NBR", "Reference ring, NBR")
@@ -30,19 +31,23 @@ _GOAL = Words("目标的 80%", "80 % of the target")
 _START = Words("开始恢复", "restoration begins")
 _BARE_SHARE = Words("裸露占比（%）", "Bare share (%)")
 _GREENNESS = Words("植被指数 NDVI", "NDVI")
+_COLOUR = Words("真彩色合成", "true colour")
+_NO_COLOUR = Words("合成影像未保留", "composite not kept")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """
-    NDVI of a mine and its surroundings in a year.
+    A mine and its surroundings in a year.
 
-    ``ndvi`` float, dims (y, x), NaN = not seen; ``extent`` (left, right, bottom, top), metres.
+    ``ndvi`` float, dims (y, x), NaN = not seen; ``extent`` (left, right, bottom, top), metres;
+    ``bands`` reflectance by band name on the same pixels, empty where no composite is kept.
     """
 
     year: int
     ndvi: Array
     extent: tuple[float, float, float, float]
+    bands: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +90,12 @@ def mine_card(sheet: MineSheet, caption: Caption, *, language: Language = "zh") 
     bytes
         PNG, 1600 px wide.
     """
-    figure, bottom, top = new_sheet(caption, language, _BODY_IN)
+    pictures = list(sheet.pictures[:3])
+    rows = (_colour, _index) if any(one.bands for one in pictures) else (_index,)
+    row_in = _PICTURE_IN + _TITLE_IN + 0.05
+    figure, bottom, top = new_sheet(
+        caption, language, _REST_IN + _CHART_IN + (len(rows) if pictures else 0) * row_in
+    )
     height = figure.get_figheight()
     chart = figure.add_axes(
         (0.55 / WIDTH_IN, (top - 0.3 - _CHART_IN) / height, 4.75 / WIDTH_IN, _CHART_IN / height)
@@ -93,16 +103,17 @@ def mine_card(sheet: MineSheet, caption: Caption, *, language: Language = "zh") 
     _course(chart, sheet, language)
     stamp(chart, caption, language, zorder=1, size=20)
     strip = figure.add_axes(
-        (0.55 / WIDTH_IN, (bottom + _PICTURE_IN + 0.3) / height, 4.75 / WIDTH_IN, 0.28 / height)
+        (0.55 / WIDTH_IN, (top - 0.95 - _CHART_IN) / height, 4.75 / WIDTH_IN, 0.28 / height)
     )
     _bare(strip, sheet, language)
     _panel(figure, sheet, language, (top - 0.15) / height)
-    for place, picture in enumerate(sheet.pictures[:3]):
-        left = (0.25 + place * (_PICTURE_IN + 0.22)) / WIDTH_IN
-        axes = figure.add_axes(
-            (left, (bottom + 0.08) / height, _PICTURE_IN / WIDTH_IN, (_PICTURE_IN - 0.2) / height)
-        )
-        _picture(axes, picture, sheet.outline, language)
+    for line, draw in enumerate(reversed(rows)):
+        for place, picture in enumerate(pictures):
+            left = (0.25 + place * (_PICTURE_IN + 0.42)) / WIDTH_IN
+            low = (bottom + 0.08 + line * row_in) / height
+            axes = figure.add_axes((left, low, _PICTURE_IN / WIDTH_IN, _PICTURE_IN / height))
+            draw(axes, picture, language)
+            _frame(axes, picture, sheet.outline)
     return to_png(figure)
 
 
@@ -162,13 +173,30 @@ def _panel(figure: Figure, sheet: MineSheet, language: Language, top: float) -> 
     figure.text(left, top - 0.06, text, size=7.8, color=INK, va="top", linespacing=1.75)
 
 
-def _picture(axes: Axes, picture: Picture, outline: BaseGeometry, language: Language) -> None:
+def _index(axes: Axes, picture: Picture, language: Language) -> None:
+    """Show NDVI."""
     colours = LinearSegmentedColormap.from_list("ndvi", NDVI.colours)
-    axes.set_facecolor(EMPTY_FACE)
     axes.imshow(
         picture.ndvi, extent=picture.extent, cmap=colours, vmin=NDVI.low, vmax=NDVI.high,
         interpolation="nearest",
     )  # fmt: skip
+    axes.set_title(f"{picture.year}  {_GREENNESS.to(language)}", size=8, color=INK, pad=3)
+
+
+def _colour(axes: Axes, picture: Picture, language: Language) -> None:
+    """Show red, green and blue, or say that they are not kept."""
+    seen = mixed(picture.bands)
+    if seen is None:
+        axes.text(0.5, 0.5, _NO_COLOUR.to(language), size=8, color=GREY, ha="center",
+                  va="center", transform=axes.transAxes)  # fmt: skip
+    else:
+        clear = ~np.isnan(seen).any(axis=-1, keepdims=True)
+        shown = np.concatenate([np.nan_to_num(seen), clear.astype("float32")], axis=-1)
+        axes.imshow(shown, extent=picture.extent, interpolation="nearest")
+    axes.set_title(f"{picture.year}  {_COLOUR.to(language)}", size=8, color=INK, pad=3)
+
+
+def _frame(axes: Axes, picture: Picture, outline: BaseGeometry) -> None:
+    axes.set_facecolor(EMPTY_FACE)
     axes.add_patch(PathPatch(outline_path(outline), fill=False, edgecolor=RED, linewidth=1.2))
     axes.set(xticks=[], yticks=[], xlim=picture.extent[:2], ylim=picture.extent[2:])
-    axes.set_title(f"{picture.year}  {_GREENNESS.to(language)}", size=8, color=INK, pad=3)

@@ -19,6 +19,7 @@ __all__ = ["Imagery"]
 _BANDS = ("blue", "green", "red", "nir")
 _KEPT = 8  # tiles in memory: 17 MB each at 1024 pixels a side
 
+Places = NDArray[np.int64]
 Bands = Mapping[str, NDArray[np.float32]]
 
 
@@ -66,7 +67,22 @@ class Imagery:
         """Cut the chip around a pixel, counted east and north from the origin of the CRS."""
         half = CHIP_PX // 2
         columns = np.arange(column - half, column + half + 1)
-        rows = np.arange(row + half, row - half - 1, -1)
+        return Look(self.when, self.cut(columns, np.arange(row + half, row - half - 1, -1)))
+
+    def cut(self, columns: Places, rows: Places) -> dict[str, NDArray[np.float32]]:
+        """
+        Cut blue, green, red and near infrared, as far as they are there.
+
+        Parameters
+        ----------
+        columns, rows : ndarray, int
+            Pixels counted east and north from the origin of the CRS; rows from north to south.
+
+        Returns
+        -------
+        dict
+            Reflectance by band, float32, dims (y, x), NaN = not seen; empty where no tile is.
+        """
         cut: dict[str, NDArray[np.float32]] = {}
         side = self.grid.tile_size
         for tile_row in np.unique(rows // side):
@@ -76,9 +92,9 @@ class Imagery:
                 for name, band in self._open(self.grid.tile_id(float(x), float(y))).items():
                     lines = side - 1 - rows[rows // side == tile_row] % side
                     part = band[np.ix_(lines, columns[columns // side == tile_column] % side)]
-                    cut.setdefault(name, np.full((CHIP_PX, CHIP_PX), np.nan, "float32"))
+                    cut.setdefault(name, np.full((len(rows), len(columns)), np.nan, "float32"))
                     cut[name][inside] = part
-        return Look(self.when, cut)
+        return cut
 
     def _opened(self, tile: str) -> Bands:
         """Read a tile; one that the publication does not know is empty."""

@@ -2,7 +2,7 @@
 
 from jinhua_rs.mines.judge import MineStatus
 from jinhua_rs.mines.record import MineRecord, Rules
-from jinhua_rs.mines.survey import Mines, mine_table, mines_of, roll_up, survey, yearly_table
+from jinhua_rs.mines.tables import Mines, mine_table, mines_of, roll_up, survey, yearly_table
 
 __all__ = [
     "MineRecord",

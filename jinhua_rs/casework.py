@@ -162,7 +162,8 @@ def _planting(case: Case, folder: Path) -> dict[str, int]:
     )
     found = _since(found, case.former, "afforestation.csv", ("parcel", "stage"))
     sums = {by: afforestation.sums(found, [by]) for by in ("county", "year", "setting")}
-    brief = _remarked(case.brief, parcels.remarks)
+    late = afforestation.ended(parcels, case.published[-1].period.year)
+    brief = _remarked(case.brief, (*parcels.remarks, *late))
     write_planting(folder, brief, found, sums, _progress(case.settings.targets, found))
     return {str(stage): int(count) for stage, count in found["stage"].value_counts().items()}
 

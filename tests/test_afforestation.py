@@ -6,7 +6,7 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy import nan
 from shapely import Polygon
@@ -85,6 +85,7 @@ def test_ground_is_counted_once_for_the_parcel_that_reported_it_first():
     assert found["duplicate_of"].to_dict() == {"first": "", "later": "first", "third": ""}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=8))
 def test_counted_ground_is_all_ground_and_none_twice(corners):
     shapes = [square(*corner) for corner in corners]

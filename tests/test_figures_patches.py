@@ -8,7 +8,17 @@ from patch_world import square
 from PIL import Image
 
 from jinhua_rs.errors import NoDataError
-from jinhua_rs.figures import Caption, CountyPatches, PatchPair, Words, pair_sheet, patch_bars
+from jinhua_rs.figures import (
+    Caption,
+    CountyPatches,
+    MineSheet,
+    PatchPair,
+    Picture,
+    Words,
+    mine_card,
+    pair_sheet,
+    patch_bars,
+)
 
 CAPTION = Caption(
     title=Words("图斑", "Patches"), when=Words("2024年第三季度", "2024Q3"), run_id="0123456789ab",
@@ -76,3 +86,29 @@ def test_nothing_to_draw_is_said():
         patch_bars([], CAPTION)
     with pytest.raises(NoDataError, match="no patch"):
         pair_sheet([], CAPTION)
+
+
+def card(*bands):
+    left, bottom, right, top = square(0, 0, 30, 30).bounds
+    pictures = [
+        Picture(2016 + n, np.full((30, 30), 0.9), (left, right, bottom, top), one)
+        for n, one in enumerate(bands)
+    ]
+    series = np.linspace(0.1, 0.6, 3)
+    sheet = MineSheet(
+        years=(2016, 2017, 2018), value=series, ring=series, canopy=series, bare=1 - series,
+        target=0.6, start=2016, status=Words("恢复中", "recovering"), lines=[],
+        outline=square(10, 10, 10, 10), pictures=pictures,
+    )  # fmt: skip
+    return pixels(mine_card(sheet, CAPTION))
+
+
+def test_a_mine_card_shows_colour_in_one_stretch_where_the_composite_is_kept():
+    soil = {name: np.full((30, 30), value) for name, value in
+            (("red", 0.16), ("green", 0.08), ("blue", 0.0))}  # fmt: skip
+
+    plain, coloured = card({}), card(soil, {})
+
+    assert coloured.shape[0] - plain.shape[0] == pytest.approx(2.4 * 200, abs=2)
+    assert near(coloured, (255, round(255 * 0.5**0.75), 0)) > 50_000
+    assert near(plain, (255, round(255 * 0.5**0.75), 0)) == 0

@@ -118,11 +118,11 @@ def _ground(row: Row) -> BaseGeometry:
 def _blocks(frame: gpd.GeoDataFrame) -> Iterator[tuple[list[int], BaseGeometry]]:
     """Yield the positions of the parcels of each square, and the ground to read for them."""
     grounds = np.array([_ground(row) for _, row in frame.iterrows()], dtype=object)
-    centres = shapely.centroid(grounds)
-    squares = np.floor(shapely.get_coordinates(centres) / _BLOCK_M).astype(int)
-    for places in pd.DataFrame(squares).groupby([0, 1]).indices.values():
-        around = shapely.box(*shapely.total_bounds(grounds[places])).buffer(REACH_M)
-        yield places.tolist(), around
+    corners = np.floor(shapely.get_coordinates(shapely.centroid(grounds)) / _BLOCK_M)
+    _, square = np.unique(corners, axis=0, return_inverse=True)
+    for number in range(square.max() + 1):
+        places = np.flatnonzero(square == number)
+        yield places.tolist(), shapely.box(*shapely.total_bounds(grounds[places])).buffer(REACH_M)
 
 
 def _block(

@@ -11,7 +11,7 @@ import shapely
 from jinhua_rs.layers import Layer, column, told_apart, year_of
 from jinhua_rs.units import mu
 
-__all__ = ["SETTINGS", "Parcels", "overlap_mu", "parcels_of"]
+__all__ = ["SETTINGS", "Parcels", "ended", "overlap_mu", "parcels_of"]
 
 SETTINGS = ("山地", "坡地", "城市", "乡村", "通道", "沿江")
 """The six settings of afforestation that the plan names (六大森林)."""
@@ -90,6 +90,15 @@ def parcels_of(layer: Layer) -> Parcels:
     )
     table = table.sort_values(["year", "parcel"], na_position="last", ignore_index=True)
     return Parcels(_counted_once(table), tuple(remarks))
+
+
+def ended(parcels: Parcels, year: int) -> tuple[tuple[str, str], ...]:
+    """Remark, in two languages, that a layer holds no planting of a year; empty if it does."""
+    last = parcels.frame["year"].max()
+    if pd.isna(last) or last >= year:
+        return ()
+    en = f"parcels: the layer ends in {last}; plantings up to {year} are not in it"
+    return ((en, f"造林小班：图层止于 {last} 年，此后至 {year} 年的造林未列入"),)
 
 
 def _area(cell: str) -> float:

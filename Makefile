@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format dictionary bench
+.PHONY: demo test check format dictionary bench validation
 
 demo: $(VENV)/.demo
 	$(BIN)/python workflows/demo.py
@@ -20,6 +20,19 @@ check: $(VENV)/.dev
 # Rewrites benchmarks/README.md; wants a quiet machine and about half an hour.
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.county
+
+# Commands that each rewrite their own section of docs/validation.md, one a line.
+SECTIONS := \
+	benchmarks.patch_memory \
+	benchmarks.casework \
+	benchmarks.twin_accuracy \
+	benchmarks.refinement \
+	benchmarks.real_labels
+
+# Rewrites docs/validation.md; wants a quiet machine and about an hour.
+validation: $(VENV)/.dev
+	$(BIN)/python workflows/validate_real_pixels.py
+	set -e; for module in $(SECTIONS); do $(BIN)/python -m $$module; done
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

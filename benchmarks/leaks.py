@@ -6,6 +6,7 @@ docs/decisions/0017): ten classes, 183 polygons in four regions, 45 % of the row
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +16,13 @@ from jinhua_rs.landcover.leaks import accuracy_by_split, n_alike
 BANDS = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
 
 
-def main(path: Path, rows: int = 8_000) -> None:
-    """Print a table: all rows and distinct rows; ten classes and forest against the rest."""
+def report(path: Path, rows: int = 8_000) -> Iterator[str]:
+    """Yield a table: all rows and distinct rows; ten classes and forest against the rest."""
     whole = pd.read_parquet(path).sample(frac=1, random_state=0)
     alike = n_alike(whole[BANDS].to_numpy("float32"))
-    print(f"{len(whole)} rows, {alike} ({alike / len(whole):.0%}) repeat another one\n")
-    print("| rows | question | at random | by polygon | by region |")
-    print("| --- | --- | --- | --- | --- |")
+    yield f"{len(whole)} rows, {alike} ({alike / len(whole):.0%}) repeat another one\n"
+    yield "| rows | question | at random | by polygon | by region |"
+    yield "| --- | --- | --- | --- | --- |"
     tables = {"as they are": whole[:rows], "distinct": whole.drop_duplicates(BANDS)[:rows]}
     for name, table in tables.items():
         features = table[BANDS].to_numpy("float32")
@@ -34,8 +35,9 @@ def main(path: Path, rows: int = 8_000) -> None:
             splits = {"random": None, "polygon": polygon, "region": region}
             found = accuracy_by_split(features, labels.to_numpy("int64"), splits)
             shares = " | ".join(f"{share:.3f}" for share in found.values())
-            print(f"| {name} | {question} | {shares} |")
+            yield f"| {name} | {question} | {shares} |"
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for line in report(Path(sys.argv[1])):
+        print(line)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jinhua_rs import features
-from jinhua_rs.errors import ConfigError
+from jinhua_rs.errors import ConfigError, IntegrityError
 from jinhua_rs.landcover import CURRENT, Model, current
 from jinhua_rs.landcover.archive import pack
 from jinhua_rs.landcover.flat import answer, flatten
@@ -49,6 +49,20 @@ def test_its_card_tells_how_it_was_made(model):
         card.forest.trees, card.forest.depth, card.forest.leaf,
     )  # fmt: skip
     json.loads((current(MODELS) / "card.json").read_text("utf-8"))
+
+
+def test_a_model_trained_anew_is_held_against_its_card(model):
+    model.card.require_same(model.card.model_copy())
+
+    with pytest.raises(IntegrityError, match=r"differs in samples, sha256 .*digest feed, was 01"):
+        model.card.require_same(
+            model.card.model_copy(
+                update={
+                    "sha256": "feed",
+                    "samples": model.card.samples.model_copy(update={"used": 1}),
+                }
+            )
+        )
 
 
 def test_it_answers_as_scikit_learn_does(model):

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from jinhua_rs.errors import IntegrityError
+
 __all__ = [
     "SIMULATED_PREFIX",
     "CalibrationTest",
@@ -284,6 +286,28 @@ class ModelCard(_Part):
     def feature_names(self) -> tuple[str, ...]:
         """Names of the features, in the order of the model."""
         return tuple(feature.name for feature in self.features)
+
+    def require_same(self, other: "ModelCard") -> None:
+        """
+        Make sure that a model which was trained anew is this one: same digest, same facts.
+
+        Raises
+        ------
+        IntegrityError
+            Naming the fields of the card that differ.
+        """
+        differ = [
+            name for name in type(self).model_fields if getattr(self, name) != getattr(other, name)
+        ]
+        if differ:
+            raise IntegrityError(
+                f"model {self.name} trained anew differs in {', '.join(differ)} "
+                f"(digest {other.sha256}, was {self.sha256}); compare the package versions of both "
+                "cards, then train and keep the new one",
+                zh=f"重新训练的模型与 {self.name} 不一致：{'、'.join(differ)}"
+                f"（摘要 {other.sha256}，原为 {self.sha256}）；"
+                "请核对两张模型卡的软件版本，再决定是否更新模型",
+            )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -18,14 +18,16 @@ _OUTCOMES = {
     Status.INSUFFICIENT: "insufficient data",
 }
 _HEAD = """\
-# Validation on real pixels
+# Validation
 
-Written by `{command}`; do not edit, run it again.
+Written by `{command}`, the parts between marks by the
+commands that they name; do not edit, run them again (`make validation` runs all).
 
-One square kilometre of broadleaf forest in Romania (22.152 E, 45.205 N), 140 dates of Sentinel-2
-L2A from the wheel `nrt` 0.2.1 (contains modified Copernicus Sentinel data; EUPL-1.2), searched
-over a STAC API on loopback and run by the ordinary recipe with `workflows/romania.toml`. Truth is
-the tree cover density 2018 of the Copernicus Land Monitoring Service, {cells} cells of 20 m.
+**On real pixels.** One square kilometre of broadleaf forest in Romania (22.152 E, 45.205 N), 140
+dates of Sentinel-2 L2A from the wheel `nrt` 0.2.1 (contains modified Copernicus Sentinel data;
+EUPL-1.2), searched over a STAC API on loopback and run by the ordinary recipe with
+`workflows/romania.toml`. Truth is the tree cover density 2018 of the Copernicus Land Monitoring
+Service, {cells} cells of 20 m.
 """
 _CANOPY = f"""\
 ## Canopy cover, every cell predicted by a model that never saw its block

@@ -25,13 +25,11 @@ from jinhua_rs import planning, quarter, store
 from jinhua_rs.period import Period
 from jinhua_rs.planning import Plan
 from jinhua_rs.refine import STEPS, Look, forest_after, refine, tree_parts
-from jinhua_rs.regions import load_units
 from jinhua_rs.schema import FOREST_CANOPY
-from jinhua_rs.settings import Area, Refine, Settings, load_settings
+from jinhua_rs.settings import Refine, Settings, load_settings
 from jinhua_rs.twin.build import TwinSpec, build
-from jinhua_rs.twin.events import draw
+from jinhua_rs.twin.chronicle import Chronicle
 from jinhua_rs.twin.survey import middle, states
-from jinhua_rs.twin.world import World
 
 __all__ = ["Score", "main"]
 
@@ -107,11 +105,10 @@ class Truth:
     moved: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, plan: Plan) -> "Truth":
+    def of(cls, plan: Plan, chronicle: Chronicle) -> "Truth":
         """Read the twin's ground on the grid of a plan."""
-        world = World.build(20200101, load_units(Area()))
         days = [middle(Period.parse(text)) for text in (YEARS[0], YEARS[-1])]
-        first, last = states(world, plan.geobox, draw(world, world.seed), days)
+        first, last = states(chronicle.world, plan.geobox, chronicle.events, days)
         before, after = ((one["canopy"].to_numpy() >= FOREST_CANOPY) for one in (first, last))
         return cls(last["landcover"].to_numpy(), after, before != after)
 
@@ -242,11 +239,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--to", type=Path, default=Path("outputs/refinement"))
     folder = parser.parse_args(arguments).to.resolve()
-    steps, sweep = {}, {}
+    chronicle, steps, sweep = Chronicle.of(TwinSpec().seed), {}, {}
     for window in WINDOWS:
         for cloudiness in CLOUDINESS:
             plan = run(settings_of(folder, window, cloudiness))
-            truth = Truth.of(plan)
+            truth = Truth.of(plan, chronicle)
             changed = 100 * truth.moved.mean()
             case = f"{window}, clouds × {cloudiness:g}, {changed:.1f} % changed"
             steps[case], sweep[case] = by_step(plan, truth), list(swept(plan, truth))

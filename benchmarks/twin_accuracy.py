@@ -34,11 +34,9 @@ from jinhua_rs.schema import FOREST_CANOPY, LAND_CLASSES, Land
 from jinhua_rs.settings import Area, Settings, load_settings
 from jinhua_rs.sites.measures import Agreement, Fit, agreement, fit
 from jinhua_rs.twin.build import TwinSpec, build
-from jinhua_rs.twin.effects import Event
-from jinhua_rs.twin.events import draw
+from jinhua_rs.twin.chronicle import Chronicle
 from jinhua_rs.twin.lattice import ground
 from jinhua_rs.twin.survey import PIECE_PX, inside, middle, states
-from jinhua_rs.twin.world import World
 
 SECTION = Section("Forest map and coverage on the twin", "benchmarks/twin_accuracy.py")
 PERIOD, COMPANION = "2024Q4", "2024Q1"
@@ -71,8 +69,9 @@ class Truth:
     pure: Flags
 
     @classmethod
-    def of(cls, world: World, events: Sequence[Event], geobox: GeoBox, scored: Flags) -> "Truth":
+    def of(cls, chronicle: Chronicle, geobox: GeoBox, scored: Flags) -> "Truth":
         """Read the ground of the twin in the middle of the period, where it is to be scored."""
+        day = middle(Period.parse(PERIOD))
         found = cls(
             np.zeros(geobox.shape, "uint8"),
             np.full(geobox.shape, np.nan, "float32"),
@@ -85,7 +84,7 @@ class Truth:
                 slice(left, min(left + PIECE_PX, width)),
             )
             if scored[at].any():
-                (state,) = states(world, geobox[at], events, [middle(Period.parse(PERIOD))])
+                (state,) = states(chronicle.world, geobox[at], chronicle.events, [day])
                 found.classes[at] = state["landcover"].to_numpy()
                 found.canopy[at] = state["canopy"].to_numpy()
                 found.pure[at] = state["purity"].to_numpy() > 0.99
@@ -228,9 +227,7 @@ def maps_of(folder: Path) -> tuple[dict[str, npt.NDArray[Any]], GeoBox]:
 
 def measure(folder: Path) -> tuple[dict[tuple[str, float], Found], dict[float, pd.DataFrame]]:
     """Run all; what was found of the maps by case and cloudiness, and the city's coverage."""
-    world = World.build(TwinSpec().seed, load_units(Area()))
-    events = draw(world, world.seed)
-    found, covered = {}, {}
+    chronicle, found, covered = Chronicle.of(TwinSpec().seed), {}, {}
     for number, (name, spec) in enumerate(SPECS.items()):
         truth = None
         for cloudiness in CLOUDINESS:
@@ -239,7 +236,7 @@ def measure(folder: Path) -> tuple[dict[tuple[str, float], Found], dict[float, p
             made = published(replace(spec, cloudiness=cloudiness), twin, own / "outputs")
             maps, geobox = maps_of(made)
             scored = _scored(spec, geobox)
-            truth = truth or Truth.of(world, events, geobox, scored)
+            truth = truth or Truth.of(chronicle, geobox, scored)
             found[name, cloudiness] = compare(maps, truth, scored)
             if spec.window is None:
                 tables = (made / "indicators.csv", twin / "truth" / "truth.csv")

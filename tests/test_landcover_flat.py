@@ -52,3 +52,27 @@ def test_a_tree_without_branches_is_one_leaf():
     forest = RandomForestClassifier(2, random_state=0).fit(np.zeros((4, 2)), [1, 1, 1, 1])
 
     assert answer(flatten(forest), np.ones((3, 2), "f4")).tolist() == [[1.0]] * 3
+
+
+@pytest.mark.parametrize("trees", [8, 9, 65])
+def test_trees_are_summed_in_their_order_however_many_there_are(trees):
+    """A large forest (8 at once) and a small one (64 at once), in whole groups and over."""
+    rng, known, asked = world(5, pixels=1_100)
+    wide = np.concatenate([known] * (1 if trees == 65 else 10))
+    noisy = wide + rng.normal(size=wide.shape).astype("f4")
+    label = rng.integers(0, 5, len(noisy))
+    forest = RandomForestClassifier(trees, random_state=1, bootstrap=False).fit(noisy, label)
+
+    np.testing.assert_array_equal(answer(flatten(forest), asked), forest.predict_proba(asked))
+
+
+def test_a_lopsided_tree_is_walked_to_its_deepest_leaf():
+    """Each pixel turns off one level below the one before: depths of 1 to 21 side by side."""
+    ladder = 2.0 ** np.arange(22)[:, None]
+    forest = RandomForestRegressor(1, random_state=0, bootstrap=False).fit(
+        ladder, 4.0 ** np.arange(22)
+    )
+    asked = np.concatenate([ladder, ladder * 1.4, ladder * 1.6]).astype("f4")
+
+    assert forest.estimators_[0].tree_.max_depth > 12
+    np.testing.assert_array_equal(answer(flatten(forest), asked)[:, 0], forest.predict(asked))

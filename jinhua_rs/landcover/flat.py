@@ -20,10 +20,14 @@ __all__ = ["FlatForest", "answer", "flatten"]
 
 _LANES = 8
 """Pixels that walk down a tree side by side; docs/decisions/0014 has the other choices."""
-_BLOCK = 8_192
+_LEVELS = 5
+"""Levels between two looks at whether all lanes are at a leaf."""
+_BLOCK = 512
 """Pixels over which all trees of a small forest pass before the next: they stay in the cache."""
-_SMALL = 100_000
-"""Nodes (ten bytes each) of such a forest; a larger one is better fetched once a tree."""
+_TOGETHER = 64, 8
+"""Trees whose leaves are found before they are added up: of a small forest, of a large one."""
+_SMALL = 40_000
+"""Nodes (ten bytes each) of a small forest; a larger one is better fetched once a tree."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,15 +43,21 @@ class FlatForest:
         Left child, which the right one follows; a leaf is its own child.
     feature : ndarray, uint16, (node,)
     values : ndarray, float64, (node, output)
-        Class shares or canopy cover of a leaf; 0 elsewhere.
+        Class shares or canopy cover of a leaf; 0 elsewhere, and in the column that makes their
+        number even.
+    outputs : int
+        Classes, or 1.
     roots : ndarray, uint32, (tree,)
+    depth : ndarray, int64, (tree,)
     """
 
     threshold: npt.NDArray[np.float32]
     child: npt.NDArray[np.uint32]
     feature: npt.NDArray[np.uint16]
     values: npt.NDArray[np.float64]
+    outputs: int
     roots: npt.NDArray[np.uint32]
+    depth: npt.NDArray[np.int64]
 
 
 @lru_cache(maxsize=4)
@@ -57,7 +67,10 @@ def flatten(forest: RandomForestClassifier | RandomForestRegressor) -> FlatFores
     roots = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
     parts = [_flat_tree(tree, int(root)) for tree, root in zip(trees, roots, strict=True)]
     threshold, child, feature, values = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return FlatForest(threshold, child, feature, values, roots.astype(np.uint32))
+    outputs = values.shape[1]
+    even = np.pad(values, ((0, 0), (0, outputs % 2)))
+    depth = np.array([tree.max_depth for tree in trees], np.int64)
+    return FlatForest(threshold, child, feature, even, outputs, roots.astype(np.uint32), depth)
 
 
 def answer(forest: FlatForest, pixels: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
@@ -76,12 +89,17 @@ def answer(forest: FlatForest, pixels: npt.NDArray[np.float32]) -> npt.NDArray[n
     idle = -len(pixels) % _LANES
     whole = np.ascontiguousarray(np.pad(pixels, ((0, idle), (0, 0)))) if idle else pixels
     total = np.zeros((len(whole), forest.values.shape[1]))
-    tables = forest.threshold, forest.child, forest.feature, forest.values
-    step = _BLOCK if forest.threshold.size <= _SMALL else max(1, len(whole))
+    small = forest.threshold.size <= _SMALL
+    step = _BLOCK if small else max(1, len(whole))
+    leaf = np.empty((min(step, len(whole)), _TOGETHER[0 if small else 1]), np.uint32)
+    tables = forest.threshold, forest.child, forest.feature
     for start in range(0, len(whole), step):
         block = slice(start, start + step)
-        _walk(*tables, forest.roots, whole[block], total[block])
-    return total[: len(pixels)] / len(forest.roots)
+        for first in range(0, len(forest.roots), leaf.shape[1]):
+            trees = slice(first, first + leaf.shape[1])
+            _walk(*tables, forest.roots[trees], forest.depth[trees], whole[block], leaf)
+            _add(forest.values, leaf, len(forest.roots[trees]), total[block])
+    return total[: len(pixels), : forest.outputs] / len(forest.roots)
 
 
 def _flat_tree(tree: Any, root: int) -> tuple[npt.NDArray[Any], ...]:  # noqa: ANN401 - sklearn's
@@ -115,13 +133,13 @@ def _walk(  # noqa: PLR0913, PLR0917 - the tables of one forest, as a compiled f
     threshold: npt.NDArray[np.float32],
     child: npt.NDArray[np.uint32],
     feature: npt.NDArray[np.uint16],
-    values: npt.NDArray[np.float64],
     roots: npt.NDArray[np.uint32],
+    depth: npt.NDArray[np.int64],
     pixels: npt.NDArray[np.float32],
-    total: npt.NDArray[np.float64],
+    leaf: npt.NDArray[np.uint32],
 ) -> None:
     """
-    Let each tree pass over all pixels in turn and add its leaves to ``total``.
+    Let each tree pass over all pixels in turn; ``leaf`` (pixel, tree) is where they end.
 
     Lanes go down in step: there is no branch to guess, and the loads of one lane hide those of
     another. Whoever is at a leaf stays there; when all are, the tree is left.
@@ -129,16 +147,39 @@ def _walk(  # noqa: PLR0913, PLR0917 - the tables of one forest, as a compiled f
     node = np.empty(_LANES, np.uint32)
     for tree in range(roots.shape[0]):
         for start in range(0, pixels.shape[0], _LANES):
-            for lane in range(_LANES):
-                node[lane] = roots[tree]
-            moved = np.uint32(1)
-            while moved != 0:
-                moved = np.uint32(0)
-                for lane in range(_LANES):
-                    at = node[lane]
-                    above = pixels[start + lane, feature[at]] > threshold[at]
-                    node[lane] = child[at] + np.uint32(above)
-                    moved |= node[lane] ^ at
-            for lane in range(_LANES):
-                for output in range(values.shape[1]):
-                    total[start + lane, output] += values[node[lane], output]
+            node[:] = roots[tree]
+            for level in range(0, depth[tree], _LEVELS):
+                for _ in range(min(_LEVELS, depth[tree] - level)):
+                    for lane in range(_LANES):
+                        at = node[lane]
+                        above = pixels[start + lane, feature[at]] > threshold[at]
+                        node[lane] = child[at] + np.uint32(above)
+                if _all_at_leaves(child, node):
+                    break
+            leaf[start : start + _LANES, tree] = node
+
+
+@numba.njit(cache=True)
+def _all_at_leaves(child: npt.NDArray[np.uint32], node: npt.NDArray[np.uint32]) -> bool:
+    moving = np.uint32(0)
+    for lane in range(_LANES):
+        moving |= child[node[lane]] ^ node[lane]
+    return bool(moving == 0)
+
+
+@numba.njit(cache=True)
+def _add(
+    values: npt.NDArray[np.float64],
+    leaf: npt.NDArray[np.uint32],
+    trees: int,
+    total: npt.NDArray[np.float64],
+) -> None:
+    """Add what the leaves of so many trees hold, in their order, two outputs at a time."""
+    for pixel in range(total.shape[0]):
+        for output in range(0, values.shape[1], 2):
+            one, two = total[pixel, output], total[pixel, output + 1]
+            for tree in range(trees):
+                at = leaf[pixel, tree]
+                one += values[at, output]
+                two += values[at, output + 1]
+            total[pixel, output], total[pixel, output + 1] = one, two

@@ -1,5 +1,6 @@
 """The door: parse, call, and turn an error into a message and an exit code."""
 
+import json
 import sys
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import typer
 from jinhua_rs import explain as explaining
 from jinhua_rs import followup as followup_of
 from jinhua_rs import mirror as mirroring
-from jinhua_rs import planning, publishing, quarter, upkeep
+from jinhua_rs import planning, publishing, quarter, trending, upkeep
 from jinhua_rs import report as report_of
 from jinhua_rs.cli_patches import app as patches_app
 from jinhua_rs.cli_patches import tell as tell_patches
@@ -138,6 +139,21 @@ def followup(
 
 
 @app.command()
+def trend(
+    context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
+) -> None:
+    """历年同季逐像元趋势图（至少 8 年）· trends over the published years, as maps."""
+    speech: Speech = context.obj
+    place = Place.of(Period.parse(period), _settings(config), county)
+    with speech.progress() as told:
+        found = trending.run(place, progress=told)
+    rows = found.rows.to_json(orient="records")
+    speech.tell({"folder": str(found.folder), "years": found.years, "rows": json.loads(rows)})
+    speech.table(*trending.screen(found, speech.language))
+    speech.say(f"maps and pictures: {found.folder}", f"趋势图与图件：{found.folder}")
+
+
+@app.command()
 def report(
     context: typer.Context, period: PeriodText, config: ConfigFile = None, county: County = None
 ) -> None:
@@ -230,7 +246,7 @@ def verify(
     speech: Speech = context.obj
     place = Place.of(Period.parse(period), _settings(config), county)
     folder = place.folder / planning.PUBLISHED
-    checked = upkeep.verify(folder) + upkeep.verify_followed(place)
+    checked = upkeep.verify(folder) + upkeep.verify_followed(place) + upkeep.verify_trend(place)
     speech.tell({"folder": str(folder), "checked": checked, "damaged": 0})
     speech.say(f"{folder}: {checked} files are whole", f"{folder}：{checked} 项全部完好")
 

@@ -19,10 +19,12 @@ from jinhua_rs.period import Period
 from jinhua_rs.planning import PUBLISHED
 from jinhua_rs.settings import Settings
 
-__all__ = ["FOLLOWUP", "Followed", "Place", "find_followed", "known_patches"]
+__all__ = ["FOLLOWUP", "TREND", "Followed", "Place", "find_followed", "known_patches"]
 
 FOLLOWUP = "followup"
 """Folder of a period that holds what was followed up."""
+TREND = "trend"
+"""Folder of a period that holds the maps of trends that end with it."""
 
 
 @dataclass(frozen=True)

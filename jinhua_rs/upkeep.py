@@ -12,13 +12,13 @@ import rasterio
 
 from jinhua_rs import catalog, figures, planning, regions, report, schema, store
 from jinhua_rs.errors import IntegrityError, JinhuaError
-from jinhua_rs.following import Place
+from jinhua_rs.following import TREND, Place
 from jinhua_rs.ledger import Ledger
 from jinhua_rs.patches import Book
 from jinhua_rs.period import Period
 from jinhua_rs.settings import Settings
 
-__all__ = ["Finding", "State", "doctor", "state_of", "verify", "verify_followed"]
+__all__ = ["Finding", "State", "doctor", "state_of", "verify", "verify_followed", "verify_trend"]
 
 STAGES = ("composite", "land", "refined", "forest", "change")
 
@@ -125,6 +125,29 @@ def verify_followed(place: Place) -> int:
         return 0
     place.memory(Book(place.verdicts))
     return len((place.target / store.SUMS).read_text(encoding="utf-8").splitlines())
+
+
+def verify_trend(place: Place) -> int:
+    """
+    Check the maps of trends, if there are any; errors as :func:`verify_followed`.
+
+    Returns
+    -------
+    int
+        Number of files that were checked.
+    """
+    folder = place.folder / TREND
+    if not (folder / store.SUMS).is_file():
+        return 0
+    damaged = store.verify_sums(folder)
+    if damaged:
+        raise IntegrityError(
+            f"{folder} is damaged ({', '.join(damaged[:5])}); "
+            f"run `jinhua-rs trend {place.period}` again",
+            zh=f"{folder} 已损坏（{'、'.join(damaged[:5])}）；"
+            f"请重新执行 jinhua-rs trend {place.period}",
+        )
+    return len((folder / store.SUMS).read_text(encoding="utf-8").splitlines())
 
 
 def _disagreements(folder: Path) -> list[str]:

@@ -19,6 +19,7 @@ __all__ = [
     "LAND_CLASSES",
     "ROW_COLUMNS",
     "TREE_CLASSES",
+    "TREND_CLASSES",
     "VARIABLES",
     "WINDOW_CLASSES",
     "Applicable",
@@ -27,6 +28,7 @@ __all__ = [
     "Forest",
     "IndicatorInfo",
     "Land",
+    "Slope",
     "Status",
     "Variable",
     "Window",
@@ -207,6 +209,11 @@ VARIABLES: dict[str, Variable] = {
             "change_confidence", "uint8", "class", 0, 3, "0", "confidence of it", "变化置信度"
         ),
         *_watched(),
+        Variable(
+            "trend_slope", "float32", "1/yr", -3.2, 3.2, "NaN", "median change a year", "每年变化"
+        ),
+        Variable("trend_p", "float32", "1", 0, 1, "NaN", "p of the trend", "趋势检验 p 值"),
+        Variable("trend", "uint8", "class", 0, 3, "0", "trend over the years", "历年趋势"),
     )
 }
 
@@ -254,6 +261,15 @@ class Applicable(IntEnum):
     LIKE = 2
 
 
+class Slope(IntEnum):
+    """Trend of a pixel over the years; 0 is "too few years seen"."""
+
+    UNSEEN = 0
+    FALLING = 1
+    NONE = 2
+    RISING = 3
+
+
 class Change(IntEnum):
     """Tree cover of two periods; 0 is "not seen in one of them"."""
 
@@ -297,6 +313,11 @@ FOREST_CLASSES: tuple[ClassInfo, ...] = (
 APPLICABLE_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "unlike anything in training", "与训练样本均不相似", "#c4562f"),
     ClassInfo(2, "like training samples", "与训练样本相似", "#dfe6e2"),
+)
+TREND_CLASSES: tuple[ClassInfo, ...] = (
+    ClassInfo(1, "falling", "下降", "#b5532c"),
+    ClassInfo(2, "no trend found", "未检出显著趋势", "#efeadf"),
+    ClassInfo(3, "rising", "上升", "#2e7d46"),
 )
 CHANGE_CLASSES: tuple[ClassInfo, ...] = (
     ClassInfo(1, "stable other land", "稳定非林地", "#efeadf"),

@@ -13,7 +13,7 @@ from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation.design import Design, Frame, draw, extend
 from jinhua_rs.estimation.sizes import EXPECTED, Wanted, expected, half_width, sizes
 from jinhua_rs.period import Period
-from jinhua_rs.regions import load_units
+from jinhua_rs.regions import load_units, select
 from jinhua_rs.settings import Settings, load_settings
 from jinhua_rs.speech import Speech
 
@@ -29,6 +29,9 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", "-c", help="配置文件 · settings, TOML", show_default=False),
 ]
+County = Annotated[
+    str | None, typer.Option(help="只对一个县（市、区）· one county", show_default=False)
+]
 To = Annotated[Path, typer.Option("--to", metavar="DIR", help="新文件夹 · a new folder")]
 OfChange = Annotated[bool, typer.Option("--change", help="按变化图分层 · strata of the change map")]
 
@@ -38,24 +41,27 @@ def plan(
     context: typer.Context,
     period: PeriodText,
     config: ConfigFile = None,
+    county: County = None,
     *,
     change: OfChange = False,
 ) -> None:
     """要多少样点、各县区间多宽 · how many points, and how wide the intervals will be."""
     speech: Speech = context.obj
     settings = load_settings(config).settings
-    frame, wanted = _frame(settings, period, change=change), _wanted(settings)
+    frame = _frame(settings, period, county, change=change)
+    wanted = _wanted(settings, county)
     n = sizes(frame.strata, wanted)
     _show(speech, frame, n, wanted, settings)
 
 
 @app.command("draw")
-def draw_sample(
+def draw_sample(  # noqa: PLR0913 - the options of a command
     context: typer.Context,
     period: PeriodText,
     to: To,
     seed: Annotated[int, typer.Option(min=0, help="随机种子 · seed")],
     config: ConfigFile = None,
+    county: County = None,
     *,
     change: OfChange = False,
 ) -> None:
@@ -63,7 +69,8 @@ def draw_sample(
     speech: Speech = context.obj
     settings = load_settings(config).settings
     interpretation.require_new(to)
-    frame, wanted = _frame(settings, period, change=change), _wanted(settings)
+    frame = _frame(settings, period, county, change=change)
+    wanted = _wanted(settings, county)
     n = sizes(frame.strata, wanted)
     design = draw(frame, n, seed)
     interpretation.write_design(to, design)
@@ -72,14 +79,20 @@ def draw_sample(
 
 
 @app.command()
-def add(context: typer.Context, design: DesignFolder, to: To, config: ConfigFile = None) -> None:
+def add(
+    context: typer.Context,
+    design: DesignFolder,
+    to: To,
+    config: ConfigFile = None,
+    county: County = None,
+) -> None:
     """在原设计上加点，原样点不动 · add points as today's settings ask; the old ones stay."""
     speech: Speech = context.obj
     settings = load_settings(config).settings
     interpretation.require_new(to)
     former = interpretation.read_design(design)
-    facts, wanted = former.facts, _wanted(settings)
-    frame = _frame(settings, facts.period, change=facts.map == "change")
+    facts, wanted = former.facts, _wanted(settings, county)
+    frame = _frame(settings, facts.period, county, change=facts.map == "change")
     n = sizes(frame.strata, wanted).clip(lower=former.strata["n"])
     larger = extend(former, frame, n)
     interpretation.write_design(to, larger)
@@ -88,12 +101,13 @@ def add(context: typer.Context, design: DesignFolder, to: To, config: ConfigFile
 
 
 @app.command()
-def package(
+def package(  # noqa: PLR0913 - the options of a command
     context: typer.Context,
     design: DesignFolder,
     period: PeriodText,
     to: To,
     config: ConfigFile = None,
+    county: County = None,
     *,
     added: Annotated[bool, typer.Option("--added", help="只含新加样点 · the added only")] = False,
 ) -> None:
@@ -106,7 +120,7 @@ def package(
         share=asked.second_share,
         only_added=added,
     )
-    folders = [_published(settings, text).parent for text in _periods(settings, period)]
+    folders = [_published(settings, text, county).parent for text in _periods(settings, period)]
     looks = [interpretation.Imagery(folder, settings.grid) for folder in folders]
     with speech.progress() as told:
         made = interpretation.write_package(
@@ -174,11 +188,13 @@ def _periods(settings: Settings, period: str) -> list[str]:
     return [period] if same or not baseline else [baseline, period]
 
 
-def _wanted(settings: Settings) -> Wanted:
+def _wanted(settings: Settings, county: str | None) -> Wanted:
+    """Say how wide intervals may be; where a county stands alone there is no city to ask for."""
     asked = settings.interpretation
+    whole = asked.city_points if county is None else asked.county_points
     users = {"2": asked.accuracy_forest, "4": asked.accuracy_forest, "1": asked.accuracy_other}
     return Wanted(
-        city=asked.city_points / 100,
+        city=whole / 100,
         county=asked.county_points / 100,
         users=EXPECTED | users,
         allocation=asked.allocation,
@@ -186,20 +202,23 @@ def _wanted(settings: Settings) -> Wanted:
     )
 
 
-def _published(settings: Settings, period: str) -> Path:
-    """Folder of a publication, which must be there."""
-    when = Period.parse(period)
-    folder = planning.period_folder(settings, when) / planning.PUBLISHED
-    if not folder.is_dir():
-        raise NoDataError(
-            f"{when} is not published; run `jinhua-rs run {when}` first",
-            zh=f"{when} 尚未发布；请先执行 jinhua-rs run {when}",
-        )
-    return folder
+def _published(settings: Settings, period: str, county: str | None) -> Path:
+    """Folder of a publication, which must be there; a county has its own, or that of the city."""
+    when, unit = Period.parse(period), planning.unit_code(settings, county)
+    for code in dict.fromkeys((unit, None)):
+        folder = planning.period_folder(settings, when, code) / planning.PUBLISHED
+        if folder.is_dir():
+            return folder
+    option = "" if unit is None else f" --county {unit}"
+    raise NoDataError(
+        f"{when} is not published; run `jinhua-rs run {when}{option}` first",
+        zh=f"{when} 尚未发布；请先执行 jinhua-rs run {when}{option}",
+    )
 
 
-def _frame(settings: Settings, period: str, *, change: bool) -> Frame:
-    folder, units = _published(settings, period), load_units(settings.area)
+def _frame(settings: Settings, period: str, county: str | None, *, change: bool) -> Frame:
+    folder, units = _published(settings, period, county), load_units(settings.area)
+    units = units if county is None else select(units, county)
     if not change:
         return interpretation.survey(folder / "forest.tif", units)
     buffer_px = settings.interpretation.buffer_px

@@ -15,7 +15,7 @@ from interpreter import LABEL, LEFT, NOW, TOP, fill_layer, fill_workbook, publis
 from PIL import Image
 from typer.testing import CliRunner
 
-from jinhua_rs import schema, store
+from jinhua_rs import cli_sample, schema, store
 from jinhua_rs.cli import app
 from jinhua_rs.errors import ConfigError, ContractError, GridMismatch, IntegrityError
 from jinhua_rs.estimation import accuracy, tables
@@ -574,3 +574,41 @@ def test_the_commands_lead_from_a_map_to_a_reference_sample(world, tmp_path, mon
     larger = call("add", "design", *config, "--to", "larger")
     assert larger["units"][0]["points"] > len(design.points)
     assert read_design(tmp_path / "larger").former == (design.id,)
+
+
+def test_a_county_alone_is_drawn_packaged_and_given_more_points(world, tmp_path, monkeypatch):
+    folder, units, *_ = world
+    monkeypatch.chdir(tmp_path)
+    config = ("-c", folder / "jinhua.toml")
+    own = ("--county", str(units.loc["B", "name_zh"]))
+
+    def call(*words):
+        found = CliRunner().invoke(app, ["--json", "sample", *map(str, words)])
+        assert found.exception is None, found.exception
+        return json.loads(found.stdout)
+
+    asked = call("plan", "2024Q4", *config, *own)
+    made = call("draw", "2024Q4", *config, *own, "--seed", 4, "--to", "design")
+    packed = call("package", "design", "2024Q4", *config, *own, "--to", "package")
+    design = read_design(tmp_path / "design")
+
+    assert asked["strata"] == made["strata"] and {one[0] for one in asked["strata"]} == {"B"}
+    assert list(design.strata["county"].unique()) == ["B"]
+    assert packed["points"] == len(design.points) > 0
+    refused = CliRunner().invoke(app, ["sample", "plan", "2020Q4", *map(str, config), *own])
+    assert "jinhua-rs run 2020Q4 --county B" in str(refused.exception)
+
+
+def test_a_county_with_its_own_publication_is_drawn_from_that(world, tmp_path):
+    folder, *_ = world
+    settings = load_settings(folder / "jinhua.toml").settings
+    whole, own = (folder / "out" / name / "published" for name in ("2024Q4", "2024Q4.B"))
+
+    assert cli_sample._published(settings, "2024Q4", "B") == whole
+    own.mkdir(parents=True)
+    try:
+        assert cli_sample._published(settings, "2024Q4", "B") == own
+        assert cli_sample._published(settings, "2024Q4", "A") == whole
+    finally:
+        own.rmdir()
+        own.parent.rmdir()

@@ -90,12 +90,13 @@ def test_sustained_needs_two_of_three_years():
 YEARS = tuple(range(2016, 2025))
 
 
-def course(value, bare, *, canopy=None, new_bare=None):
+def course(value, bare, *, canopy=None, trees=None, new_bare=None):
     none = [nan] * len(YEARS)
     return Course(
         YEARS,
         np.array(value, float),
         np.array(none if canopy is None else canopy, float),
+        np.array(none if trees is None else trees, float),
         np.array(bare, float),
         np.array([0.0] * len(YEARS) if new_bare is None else new_bare, float),
     )
@@ -151,6 +152,17 @@ def test_grass_reaches_the_goal_but_without_canopy_it_is_no_forest():
 
     assert (GRASSED.value[3:] >= 0.8 * 0.5).all()
     assert verdict.status is MineStatus.STALLED
+
+
+@pytest.mark.parametrize(
+    ("trees", "status"), [(0.4, MineStatus.STALLED), (0.6, MineStatus.RESTORED)]
+)
+def test_canopy_that_is_not_mapped_as_trees_is_no_forest(trees, status):
+    mistaken = course(
+        GRASSED.value, GRASSED.bare, canopy=[0.0] * 3 + [0.24, 0.25] * 3, trees=[trees] * 9
+    )
+
+    assert judge(mistaken, 0.5, opened=None, start=2018).status is status
 
 
 def test_where_canopy_is_not_known_the_index_alone_decides():

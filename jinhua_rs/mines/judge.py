@@ -16,6 +16,8 @@ __all__ = ["Course", "MineStatus", "Verdict", "judge", "opening_of", "slope_inte
 
 NEW_BARE_M2 = 400.0
 """Growth of bare ground within a year from which a mine is at work."""
+_MOSTLY = 0.5
+"""Share of the ground that must be mapped as trees: a canopy that is grass is no forest."""
 _BARE_SITE = 0.30
 """Bare share from which a site that never greened counts as in use."""
 _RISE = 0.10
@@ -51,13 +53,14 @@ class Course:
     What was seen of a mine, year by year; arrays float64, dims (year,), NaN = not seen.
 
     ``value`` is mean NBR, freed of what the reference ring did in the same year; ``canopy`` mean
-    canopy cover, 0-1; ``bare`` the bare share, 0-1; ``new_bare_m2`` ground that lies bare and did
-    not when last seen.
+    canopy cover, 0-1; ``trees`` share of the ground that is mapped as trees, 0-1; ``bare`` the bare
+    share, 0-1; ``new_bare_m2`` ground that lies bare and did not when last seen.
     """
 
     years: tuple[int, ...]
     value: Array
     canopy: Array
+    trees: Array
     bare: Array
     new_bare_m2: Array
 
@@ -144,9 +147,9 @@ def judge(course: Course, target: float, *, opened: int | None, start: int | Non
     Verdict
         In this order: relapsed (was restored and fell below 70 % of the target, or greened and is
         bare again), active (bare, and never seen to recover; or new bare ground), restored (two
-        of three years hold 80 % of the target and, where canopy is known, a canopy of 0.20: grass
-        is green, but no forest), stalled (from the fourth year on: the interval of the slope of
-        canopy, or else of NBR, covers 0), recovering.
+        of three years hold 80 % of the target and, where they are known, a canopy of 0.20 and trees
+        on half of the ground: grass is green, but no forest), stalled (from the fourth year on: the
+        interval of the slope of canopy, or else of NBR, covers 0), recovering.
     """
     seen = np.flatnonzero(~np.isnan(course.value))
     if seen.size == 0:
@@ -191,6 +194,7 @@ def _held(course: Course, since: NDArray[np.intp], target: float) -> int | None:
     if np.isnan(target):
         return None
     wooded = np.isnan(course.canopy) | (course.canopy >= FOREST_CANOPY)
+    wooded &= np.isnan(course.trees) | (course.trees >= _MOSTLY)
     forest = np.where(wooded, course.value, -np.inf)[since]
     found = first_sustained(np.where(np.isnan(course.value[since]), np.nan, forest), GOAL * target)
     return None if found is None else int(since[found])

@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs.mines.judge import Course, Verdict, judge, opening_of, start_of
 from jinhua_rs.mines.metrics import Recovery, recovery
 from jinhua_rs.mines.ring import reference_ring
+from jinhua_rs.schema import TREE_CLASSES
 from jinhua_rs.terrain import STEEP_DEG, Terrain
 
 __all__ = ["INDICES", "MineRecord", "Rules", "Span", "record_of"]
@@ -56,8 +57,8 @@ class MineRecord:
     ----------
     years : tuple of int
     yearly : mapping
-        Mean of each of :data:`INDICES`, ``ring_nbr``, ``bare_share``, ``new_bare_m2`` and
-        ``seen_share``; float64, dims (year,), NaN = not seen.
+        Mean of each of :data:`INDICES`, ``ring_nbr``, ``bare_share``, ``tree_share`` (mapped as
+        trees), ``new_bare_m2`` and ``seen_share``; float64, dims (year,), NaN = not seen.
     opened, start : int or None
         Year of opening and of the start of restoration, given or seen; None: not within the years.
     target, target_source : Span, str
@@ -135,7 +136,10 @@ def record_of(
     draws = _Draws.of(stack["nbr"].to_numpy(), healing, ring, _block_side(stack), rules)
     years = tuple(int(year) for year in stack["year"].to_numpy())
     canopy = yearly.get("canopy", np.full(len(years), np.nan))
-    course = Course(years, draws.value, canopy, yearly["bare_share"], yearly["new_bare_m2"])
+    course = Course(
+        years, draws.value, canopy, yearly["tree_share"], yearly["bare_share"],
+        yearly["new_bare_m2"],
+    )  # fmt: skip
     opened = known["opened"] if known["opened"] is not None else opening_of(course)
     start = known["start"] if known["start"] is not None else start_of(course, opened)
     target, source = _target(draws, years, opened)
@@ -184,11 +188,15 @@ def _yearly(stack: xr.Dataset, healing: Booleans, ring: Booleans) -> dict[str, A
         if name in stack
     }
     bare = (stack["ndvi"].to_numpy() < _BARE_NDVI) & seen
+    land = stack["landcover"].to_numpy()
+    named = seen & (land != 0)
     with np.errstate(invalid="ignore", divide="ignore"):
         bare_share = bare.sum(axis=(1, 2)) / seen.sum(axis=(1, 2))
+        trees = (np.isin(land, TREE_CLASSES) & named).sum(axis=(1, 2)) / named.sum(axis=(1, 2))
     pixel_m2 = abs(float(stack.x[1] - stack.x[0]) * float(stack.y[1] - stack.y[0]))
     found["ring_nbr"] = _mean(stack["nbr"].to_numpy(), ring)
     found["bare_share"] = np.where(enough, bare_share, np.nan)
+    found["tree_share"] = np.where(enough, trees, np.nan)
     found["new_bare_m2"] = np.where(enough, _new_bare(bare, seen, pixel_m2), np.nan)
     found["seen_share"] = share
     return found

@@ -1,47 +1,31 @@
 """The patches as a workbook to read and to fill in: text stays text, answers have drop-downs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
-import xlsxwriter
 from xlsxwriter.format import Format
-from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.delivery.fields import FIELDS, OBSERVED, Field, Handover
 from jinhua_rs.patches import KINDS, REASONS, ROLES, TRANSITIONS, screen
 from jinhua_rs.period import ZONE
+from jinhua_rs.workbook import Book, Look, opened, prose, put
 
 __all__ = ["SHEET", "write_workbook"]
 
 SHEET = "图斑"
 """Sheet that is filled in and read back; its first row holds the Chinese names of the fields."""
 
-_OPTIONS = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
-"""A note such as ``=HYPERLINK(...)`` stays the text it is."""
-_DASH = "—"
-_RED, _GREEN = "#b3261e", "#eaf2ec"
-_LOOKS: dict[str, dict[str, object]] = {
+_LOOKS: dict[str, Look] = {
     "text": {"valign": "top"},
     "whole": {"num_format": "0", "align": "right", "valign": "top"},
     "number": {"num_format": "#,##0.00", "align": "right", "valign": "top"},
     "dash": {"align": "right", "font_color": "#7d8689"},
     "answer": {"bg_color": "#fff8e1", "border": 1, "border_color": "#e0d3a8", "num_format": "@"},
-    "head": {"bold": True, "text_wrap": True, "valign": "vcenter", "align": "center",
-             "bg_color": _GREEN, "bottom": 2},
     "ask": {"bold": True, "text_wrap": True, "valign": "vcenter", "align": "center",
             "bg_color": "#ffe9a8", "bottom": 2},
-    "title": {"bold": True, "font_size": 16},
-    "key": {"bold": True, "valign": "top"},
-    "prose": {"text_wrap": True, "valign": "top"},
-    "mark": {"bold": True, "font_size": 14, "font_color": "#ffffff", "bg_color": _RED},
 }  # fmt: skip
 _WIDTHS = {"TBBH": 20, "SJXZ": 18, "BZ": 40, "SCSJ": 22}
 _FROZEN = 2
@@ -64,31 +48,12 @@ def write_workbook(path: Path, layer: gpd.GeoDataFrame, given: Handover) -> None
     given : Handover
         Counties, title, mark and instant.
     """
-    with xlsxwriter.Workbook(path, _OPTIONS) as book:
-        book.set_properties(
-            {
-                "title": given.title,
-                "subject": given.label,
-                "created": given.now.replace(tzinfo=None),
-            }
-        )
-        looks = {name: book.add_format({"font_size": 11} | look) for name, look in _LOOKS.items()}
-        _about(_sheet(book, "说明", given.label), looks, given)
-        _patches(_sheet(book, SHEET, given.label), looks, layer)
-        _rows(_sheet(book, "分县汇总", given.label), looks, *screen(given.counties, "zh"))
-        _rows(_sheet(book, "代码表", given.label), looks, *_codes())
-
-
-def _sheet(book: Workbook, name: str, label: str) -> Worksheet:
-    sheet = book.add_worksheet(name)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.set_footer("&C&P / &N")
-    if label:
-        sheet.set_tab_color(_RED)
-        sheet.set_header(f"&C&14{label}")
-    return sheet
+    facts = {"title": given.title, "subject": given.label}
+    with opened(path, facts, label=given.label, created=given.now, looks=_LOOKS) as book:
+        _about(book.sheet("说明"), book, given)
+        _patches(book.sheet(SHEET), book.looks, layer)
+        _rows(book.sheet("分县汇总"), book.looks, *screen(given.counties, "zh"))
+        _rows(book.sheet("代码表"), book.looks, *_codes())
 
 
 _FILL_IN = (
@@ -105,14 +70,13 @@ _VALUE = (
 )
 
 
-def _about(sheet: Worksheet, looks: dict[str, Format], given: Handover) -> None:
-    sheet.set_column(0, 0, 24)
-    sheet.set_column(1, 1, 96)
+def _about(sheet: Worksheet, book: Book, given: Handover) -> None:
+    looks = book.looks
     if given.label:
         sheet.write_string(0, 0, given.label, looks["mark"])
         sheet.write_string(0, 1, "", looks["mark"])
     sheet.write_string(1, 0, given.title, looks["title"])
-    lines = (
+    lines = [
         ("内容", "“图斑”表每行一个图斑，按核查顺序排列；“分县汇总”只计可上报图斑。"),
         ("怎么填", _FILL_IN),
         ("怎么交", _SEND_BACK),
@@ -123,14 +87,11 @@ def _about(sheet: Worksheet, looks: dict[str, Format], given: Handover) -> None:
         ("性质", "遥感发现的疑似变化，须经核查方可认定；不是执法结论。"),
         ("数据性质", given.label or OBSERVED),
         ("生成时间", f"{given.now.astimezone(ZONE):%Y-%m-%d %H:%M}（北京时间）"),
-    )
-    for number, (key, text) in enumerate(lines, start=3):
-        sheet.set_row(number, 17 if len(text) <= 46 else 34)
-        sheet.write_string(number, 0, key, looks["key"])
-        sheet.write_string(number, 1, text, looks["prose"])
+    ]
+    prose(book, sheet, lines, 3)
 
 
-def _patches(sheet: Worksheet, looks: dict[str, Format], layer: gpd.GeoDataFrame) -> None:
+def _patches(sheet: Worksheet, looks: Mapping[str, Format], layer: gpd.GeoDataFrame) -> None:
     last = max(1, len(layer))
     for column, field in enumerate(FIELDS):
         sheet.set_column(column, column, _WIDTHS.get(field.key, 12))
@@ -150,16 +111,14 @@ Cell = str | float | None
 
 
 def _put(
-    sheet: Worksheet, row: int, column: int, cell: Cell, field: Field, looks: dict[str, Format]
+    sheet: Worksheet, row: int, column: int, cell: Cell, field: Field, looks: Mapping[str, Format]
 ) -> None:
     if field.answer:
         sheet.write_blank(row, column, None, looks["answer"])
-    elif cell is None or pd.isna(cell):
-        sheet.write_string(row, column, _DASH, looks["dash"])
-    elif isinstance(cell, str):
-        sheet.write_string(row, column, cell, looks["text"])
     else:
-        sheet.write_number(row, column, float(cell), looks[field.kind])
+        known = cell is not None and not pd.isna(cell)
+        look = "dash" if not known else "text" if isinstance(cell, str) else field.kind
+        put(sheet, (row, column), cell if known else None, looks[look])
 
 
 _LISTS = ("XZT", "XYY", "HCJS")
@@ -187,7 +146,7 @@ def _codes() -> tuple[list[str], list[list[str]]]:
 
 
 def _rows(
-    sheet: Worksheet, looks: dict[str, Format], heads: Sequence[str], lines: list[list[str]]
+    sheet: Worksheet, looks: Mapping[str, Format], heads: Sequence[str], lines: list[list[str]]
 ) -> None:
     """Write a small table; a cell that reads as a number is one."""
     for column, head in enumerate(heads):

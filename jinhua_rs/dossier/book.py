@@ -1,43 +1,27 @@
 """A workbook of plain tables: what it is, then one sheet a table; text stays text."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
 import pyogrio
-import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.dossier.brief import Brief
-from jinhua_rs.figures import DASH
+from jinhua_rs.workbook import Look, opened, prose, put
 
 __all__ = ["Column", "Sheet", "write_book", "write_layer"]
 
-_OPTIONS = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-}
-_LOOKS: dict[str, dict[str, object]] = {
-    "text": {},
+_LOOKS: dict[str, Look] = {
     "mu": {"num_format": "#,##0.00", "align": "right"},
     "share": {"num_format": "0.0%", "align": "right"},
     "index": {"num_format": "0.000", "align": "right"},
     "whole": {"num_format": "0", "align": "right"},
-    "head": {
-        "bold": True, "text_wrap": True, "valign": "vcenter", "align": "center",
-        "bg_color": "#eaf2ec", "bottom": 2, "bottom_color": "#1d5c3a",
-    },
-    "key": {"bold": True, "valign": "top"},
-    "prose": {"text_wrap": True, "valign": "top"},
-    "mark": {"bold": True, "font_size": 14, "font_color": "#ffffff", "bg_color": "#b3261e"},
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,45 +52,16 @@ def write_book(
     A number that is not known is a dash, never 0. Every sheet of simulated data says so in its
     header and footer and in its first line of 说明. Equal input gives equal bytes.
     """
-    with xlsxwriter.Workbook(path, _OPTIONS) as book:
-        book.set_properties(
-            {
-                "title": title,
-                "subject": brief.label,
-                "created": brief.period.stop.replace(tzinfo=None),
-            }
-        )
-        looks = {name: book.add_format({"font_size": 11} | look) for name, look in _LOOKS.items()}
-        _about(_added(book, "说明", brief), title, brief, notes, looks)
+    facts = {"title": title, "subject": brief.label}
+    with opened(path, facts, label=brief.label, created=brief.period.stop, looks=_LOOKS) as book:
+        about = book.sheet("说明")
+        prose(book, about, {"名称": title} | dict(brief.about) | dict(notes), 0)
+        if brief.label:
+            about.set_row(1, 26)
+            for column, text in enumerate(("数据性质", brief.label)):
+                about.write_string(1, column, text, book.looks["mark"])
         for sheet in sheets:
-            _fill(_added(book, sheet.name, brief), sheet, looks)
-
-
-def _added(book: Any, name: str, brief: Brief) -> Worksheet:  # noqa: ANN401 (carries no types)
-    sheet = book.add_worksheet(name)
-    if brief.label:
-        sheet.set_header(f"&C{brief.label}")
-        sheet.set_footer(f"&C{brief.label}")
-        sheet.set_tab_color("#b3261e")
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
-    return sheet
-
-
-def _about(
-    sheet: Worksheet,
-    title: str,
-    brief: Brief,
-    notes: Mapping[str, str],
-    looks: Mapping[str, Format],
-) -> None:
-    sheet.set_column(0, 0, 18)
-    sheet.set_column(1, 1, 96)
-    lines = {"名称": title} | dict(brief.about) | dict(notes)
-    for row, (key, text) in enumerate(lines.items()):
-        marked = key == "数据性质"
-        sheet.write_string(row, 0, key, looks["mark" if marked else "key"])
-        sheet.write_string(row, 1, text, looks["mark" if marked else "prose"])
+            _fill(book.sheet(sheet.name), sheet, book.looks)
 
 
 def _fill(sheet: Worksheet, told: Sheet, looks: Mapping[str, Format]) -> None:
@@ -117,20 +72,10 @@ def _fill(sheet: Worksheet, told: Sheet, looks: Mapping[str, Format]) -> None:
         sheet.set_column(place, place, column.width)
         sheet.write_string(0, place, column.heading, looks["head"])
         for row, value in enumerate(told.table[column.field].tolist(), start=1):
-            _write(sheet, (row, place), value, looks[column.look])
+            said = (value or None) if isinstance(value, str) else value
+            put(sheet, (row, place), said, looks[column.look])
     if len(told.table) and columns:
         sheet.autofilter(0, 0, len(told.table), len(columns) - 1)
-
-
-def _write(sheet: Worksheet, at: tuple[int, int], value: object, look: Format) -> None:
-    if isinstance(value, bool):
-        sheet.write_string(*at, "是" if value else "否", look)
-    elif isinstance(value, (int, float)) and math.isfinite(value):
-        sheet.write_number(*at, value, look)
-    elif isinstance(value, str) and value:
-        sheet.write_string(*at, value, look)
-    else:
-        sheet.write_string(*at, DASH, look)
 
 
 def write_layer(

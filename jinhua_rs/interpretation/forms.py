@@ -1,32 +1,30 @@
 """The form as a workbook: drop-downs, checks, and what to do, in Chinese; text stays text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
-import xlsxwriter
 from xlsxwriter.format import Format
-from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.interpretation.fields import Field, fields
+from jinhua_rs.workbook import Book, Look, opened, prose
 
 __all__ = ["ROLES", "SHEET", "Handout", "guide", "write_form"]
 
 SHEET = "判读表"
 ROLES = {"1": "甲（第一判读人）", "2": "乙（复判人）", "3": "丙（裁定人）"}
 
-_OPTIONS = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
 _LISTS = "选项"
-_HEAD_PT, _PROSE_WIDTH = 34, 96
+_HEAD_PT = 34
+_LOOKS: dict[str, Look] = {
+    "given": {"bg_color": "#f1f3f3", "font_color": "#4b5559"},
+    "place": {"bg_color": "#f1f3f3", "font_color": "#4b5559", "num_format": "0.000000"},
+    "asked": {"locked": False, "border": 1, "border_color": "#c9cfd1"},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,39 +64,14 @@ def write_form(path: Path, handout: Handout) -> None:
     are locked, without a password; the others are checked as they are filled in.
     """
     columns = fields(handout.periods)
-    with xlsxwriter.Workbook(path, _OPTIONS) as book:
-        book.set_properties(
-            {
-                "title": f"样点判读表 {handout.number}",
-                "subject": handout.label,
-                "created": handout.created.replace(tzinfo=None),
-            }
-        )
-        looks = _formats(book)
-        sheet, about, lists = (book.add_worksheet(name) for name in (SHEET, "说明", _LISTS))
+    facts = {"title": f"样点判读表 {handout.number}", "subject": handout.label}
+    with opened(path, facts, label=handout.label, created=handout.created, looks=_LOOKS) as book:
+        sheet = book.sheet(SHEET, f"&L{handout.number}&C&P / &N")
+        about, lists = book.sheet("说明"), book.sheet(_LISTS)
         ranges = _write_lists(lists, columns)
-        _write_rows(sheet, handout, columns, looks)
+        _write_rows(sheet, handout, columns, book.looks)
         _write_checks(sheet, columns, ranges, len(handout.points))
-        _write_guide(about, handout, looks)
-        if handout.label:
-            for one in (sheet, about):
-                one.set_tab_color("#b3261e")
-                one.set_header(f"&C&14{handout.label}")
-
-
-def _formats(book: Workbook) -> dict[str, Format]:
-    looks: dict[str, dict[str, object]] = {
-        "head": {"bold": True, "text_wrap": True, "align": "center", "valign": "vcenter",
-                 "bg_color": "#eaf2ec", "bottom": 2, "bottom_color": "#1d5c3a"},
-        "given": {"bg_color": "#f1f3f3", "font_color": "#4b5559"},
-        "place": {"bg_color": "#f1f3f3", "font_color": "#4b5559", "num_format": "0.000000"},
-        "asked": {"locked": False, "border": 1, "border_color": "#c9cfd1"},
-        "title": {"bold": True, "font_size": 16},
-        "key": {"bold": True, "valign": "top"},
-        "prose": {"text_wrap": True, "valign": "top"},
-        "mark": {"bold": True, "font_size": 14, "font_color": "#ffffff", "bg_color": "#b3261e"},
-    }  # fmt: skip
-    return {name: book.add_format({"font_size": 11} | look) for name, look in looks.items()}
+        _write_guide(about, handout, book)
 
 
 def _write_lists(sheet: Worksheet, columns: Sequence[Field]) -> dict[str, str]:
@@ -116,15 +89,11 @@ def _write_lists(sheet: Worksheet, columns: Sequence[Field]) -> dict[str, str]:
 
 
 def _write_rows(
-    sheet: Worksheet, handout: Handout, columns: Sequence[Field], looks: dict[str, Format]
+    sheet: Worksheet, handout: Handout, columns: Sequence[Field], looks: Mapping[str, Format]
 ) -> None:
     sheet.set_row(0, _HEAD_PT)
     sheet.freeze_panes(1, 1)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(0)
-    sheet.set_footer(f"&L{handout.number}&C&P / &N")
     sheet.protect("", {"format_columns": True, "format_rows": True, "sort": True})
     for at, field in enumerate(columns):
         sheet.set_column(at, at, field.width)
@@ -161,14 +130,9 @@ def _write_checks(
         sheet.data_validation(1, at, rows, at, check)
 
 
-def _write_guide(sheet: Worksheet, handout: Handout, looks: dict[str, Format]) -> None:
+def _write_guide(sheet: Worksheet, handout: Handout, book: Book) -> None:
     sheet.hide_gridlines(2)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.set_column(0, 0, 18)
-    sheet.set_column(1, 1, _PROSE_WIDTH)
-    sheet.write_string(0, 0, "样点判读说明", looks["title"])
+    sheet.write_string(0, 0, "样点判读说明", book.looks["title"])
     facts = [
         ("表号", handout.number),
         ("判读人", f"{ROLES[handout.role]} {handout.reader or '________________'}"),
@@ -176,9 +140,5 @@ def _write_guide(sheet: Worksheet, handout: Handout, looks: dict[str, Format]) -
         ("样点数", str(len(handout.points))),
     ]
     if handout.label:
-        sheet.write_string(0, 1, handout.label, looks["mark"])
-    for row, (key, text) in enumerate([*facts, *guide(handout)], start=2):
-        sheet.write_string(row, 0, key, looks["key"])
-        sheet.write_string(row, 1, text, looks["prose"])
-        sheet.set_row(row, 17.0 * (1 + len(text) * 2 // _PROSE_WIDTH))
-    sheet.protect()
+        sheet.write_string(0, 1, handout.label, book.looks["mark"])
+    prose(book, sheet, [*facts, *guide(handout)], 2)

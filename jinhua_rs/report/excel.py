@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-import xlsxwriter
-from xlsxwriter.format import Format
 from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
@@ -16,16 +14,9 @@ from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
 from jinhua_rs.report.steps import SHEET_COLUMNS, sheet_rows
+from jinhua_rs.workbook import Book, Look, opened, prose, put
 
 __all__ = ["write_workbook"]
-
-_OPTIONS = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
-"""A name such as ``=HYPERLINK(...)`` stays the text it is."""
 
 _COUNTIES = "分县数据"
 _NATURE = "数据性质\nnature"
@@ -89,8 +80,7 @@ _CHECK_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("位移（像元）\nshift, px", 14, "text"),
     ("结论\nverdict", 60, "text"),
 )
-_FORMATS: dict[str, dict[str, object]] = {
-    "text": {},
+_LOOKS: dict[str, Look] = {
     "share": {"num_format": "0.00%", "align": "right"},
     "clear": {"num_format": "0.0%", "align": "right"},
     "wan": {"num_format": "#,##0.00", "align": "right"},
@@ -99,19 +89,10 @@ _FORMATS: dict[str, dict[str, object]] = {
     "change": {"num_format": "+0.00;-0.00;0.00", "align": "right"},
     "number": {"num_format": "0.######", "align": "right"},
     "grey": {"font_color": "#7d8689"},
-    "head": {
-        "bold": True, "text_wrap": True, "valign": "vcenter", "align": "center",
-        "bg_color": "#eaf2ec", "bottom": 2, "bottom_color": "#1d5c3a",
-    },
-    "title": {"bold": True, "font_size": 16},
-    "key": {"bold": True, "valign": "top"},
-    "prose": {"text_wrap": True, "valign": "top"},
-    "mark": {"bold": True, "font_size": 14, "font_color": "#ffffff", "bg_color": "#b3261e"},
     "marked": {"bold": True, "font_color": "#b3261e"},
 }  # fmt: skip
 
 _GRID = {"visible": True, "line": {"color": "#d9dedf"}}
-_PROSE_WIDTH, _LINE_PT, _WIDE_FROM = 96, 17.0, 0x2E80
 
 Cell = str | float
 Columns = Sequence[tuple[str, float, str]]
@@ -128,65 +109,49 @@ def write_workbook(path: Path, data: ReportData) -> None:
     the header is row 1, no cell is merged, shares are Excel percentages, and a number that
     is not known is a dash.
     """
-    with xlsxwriter.Workbook(path, _OPTIONS) as book:
-        book.set_properties(
-            {
-                "title": f"{data.area.zh} {data.period} {wording.COVERAGE.zh}",
-                "subject": data.label.zh if data.simulated else wording.COVERAGE.en,
-                "comments": f"run {data.run_id}",
-                "created": datetime.fromisoformat(data.created).replace(tzinfo=None),
-            }
-        )
-        formats = {
-            name: book.add_format({"font_size": 11} | look) for name, look in _FORMATS.items()
-        }
-        _about(_sheet(book, "说明", data), formats, data)
+    facts = {
+        "title": f"{data.area.zh} {data.period} {wording.COVERAGE.zh}",
+        "subject": data.label.zh if data.simulated else wording.COVERAGE.en,
+        "comments": f"run {data.run_id}",
+    }
+    label, created = data.mark.zh if data.mark else "", datetime.fromisoformat(data.created)
+    with opened(path, facts, label=label, created=created, looks=_LOOKS) as book:
+        _about(_sheet(book, "说明", data), book, data)
         county_lines = lines(data)
         counties = _sheet(book, _COUNTIES, data)
-        _table(counties, formats, _COUNTY_COLUMNS, [_county(line, data) for line in county_lines])
-        _decorate(counties, formats, county_lines)
-        _table(_sheet(book, "结论", data), formats, _CLAIM_COLUMNS, _claims(data))
+        _table(counties, book, _COUNTY_COLUMNS, [_county(line, data) for line in county_lines])
+        _decorate(counties, book, county_lines)
+        _table(_sheet(book, "结论", data), book, _CLAIM_COLUMNS, _claims(data))
         cross = crosswalk(data)
         if cross is not None:
             columns = (_COUNTY_COLUMNS[0], *cross.columns)
             named = [[_nature(data), *cells] for cells in cross.cells]
-            _table(_sheet(book, "口径对照", data), formats, columns, named)
-        _table(_sheet(book, "指标行", data), formats, _ROW_COLUMNS, _tidy(data))
-        _scenes(_sheet(book, "影像清单", data), formats, data)
+            _table(_sheet(book, "口径对照", data), book, columns, named)
+        _table(_sheet(book, "指标行", data), book, _ROW_COLUMNS, _tidy(data))
+        _scenes(_sheet(book, "影像清单", data), book, data)
         if data.effects:
             columns = ((_NATURE, 18.0, "text"), *SHEET_COLUMNS)
             rows = [[_nature(data), *row] for row in sheet_rows(data)]
-            _table(_sheet(book, "后处理影响", data), formats, columns, rows)
+            _table(_sheet(book, "后处理影响", data), book, columns, rows)
         if data.checks:
-            _table(_sheet(book, "影像证书", data), formats, _CHECK_COLUMNS, _checks(data))
-        _chart(book, _sheet(book, "图表", data), county_lines)
+            _table(_sheet(book, "影像证书", data), book, _CHECK_COLUMNS, _checks(data))
+        _chart(book.raw, _sheet(book, "图表", data), county_lines)
 
 
-def _sheet(book: Workbook, name: str, data: ReportData) -> Worksheet:
-    """Add a sheet; simulated data colour its tab and stand in its printed header."""
-    sheet = book.add_worksheet(name)
-    sheet.set_landscape()
-    sheet.set_paper(9)
-    sheet.fit_to_pages(1, 0)
-    sheet.set_footer(f"&L{data.run_id}&C&P / &N&R{data.period}")
-    if data.mark:
-        sheet.set_tab_color("#b3261e")
-        sheet.set_header(f"&C&14{data.mark.zh}")
-    return sheet
+def _sheet(book: Book, name: str, data: ReportData) -> Worksheet:
+    return book.sheet(name, f"&L{data.run_id}&C&P / &N&R{data.period}")
 
 
-def _about(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> None:
-    sheet.set_column(0, 0, 20)
-    sheet.set_column(1, 1, _PROSE_WIDTH)
+def _about(sheet: Worksheet, book: Book, data: ReportData) -> None:
     main = headline_unit(data)
     row = 0
     if data.mark:
         sheet.set_row(row, 26)
-        sheet.write_string(row, 0, data.mark.zh, formats["mark"])
-        sheet.write_string(row, 1, "", formats["mark"])
+        sheet.write_string(row, 0, data.mark.zh, book.looks["mark"])
+        sheet.write_string(row, 1, "", book.looks["mark"])
         row += 1
     sheet.set_row(row, 28)
-    sheet.write_string(row, 0, f"{data.area.zh}{wording.COVERAGE.zh}", formats["title"])
+    sheet.write_string(row, 0, f"{data.area.zh}{wording.COVERAGE.zh}", book.looks["title"])
     baseline = wording.period_name(data.baseline).zh if data.baseline else "未设"
     entries = [
         ("时段", wording.period_name(data.period).zh),
@@ -211,29 +176,18 @@ def _about(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> No
         ("软件版本", f"jinhua-rs {data.version}"),
         *(("数据来源", f"{credit.zh}\n{credit.en}") for credit in data.credits),
     ]  # fmt: skip
-    for number, (key, text) in enumerate(entries, start=row + 2):
-        sheet.set_row(number, _LINE_PT * _lines_of(text))
-        sheet.write_string(number, 0, key, formats["key"])
-        sheet.write_string(number, 1, text, formats["prose"])
+    prose(book, sheet, entries, row + 2)
 
 
-def _lines_of(text: str) -> int:
-    """Lines that a text takes in the wide column; a Chinese character is two wide."""
-    widths = (sum(1 + (ord(letter) > _WIDE_FROM) for letter in line) for line in text.split("\n"))
-    return sum(max(1, math.ceil(width / (_PROSE_WIDTH - 6))) for width in widths)
-
-
-def _table(
-    sheet: Worksheet, formats: dict[str, Format], columns: Columns, rows: Sequence[Sequence[Cell]]
-) -> None:
+def _table(sheet: Worksheet, book: Book, columns: Columns, rows: Sequence[Sequence[Cell]]) -> None:
     """Write a header in row 1 and the rows under it; NaN becomes a dash."""
     for column, (head, width, _) in enumerate(columns):
         sheet.set_column(column, column, width)
-        sheet.write_string(0, column, head, formats["head"])
+        sheet.write_string(0, column, head, book.looks["head"])
     sheet.set_row(0, 48 if any("\n" in head for head, _, _ in columns[1:]) else 34)
     for number, cells in enumerate(rows, start=1):
         for column, (cell, (_, _, look)) in enumerate(zip(cells, columns, strict=True)):
-            _put(sheet, number, column, cell, formats[_look(cell, column, look)])
+            put(sheet, (number, column), cell, book.looks[_look(cell, column, look)])
     sheet.freeze_panes(1, 4)
     sheet.repeat_rows(0)
     sheet.autofilter(0, 0, max(1, len(rows)), len(columns) - 1)
@@ -241,15 +195,6 @@ def _table(
 
 def _look(cell: Cell, column: int, look: str) -> str:
     return "marked" if column == 0 and cell != _REAL else look
-
-
-def _put(sheet: Worksheet, row: int, column: int, cell: Cell, look: Format) -> None:
-    if isinstance(cell, str):
-        sheet.write_string(row, column, cell, look)
-    elif math.isnan(cell):
-        sheet.write_string(row, column, DASH, look)
-    else:
-        sheet.write_number(row, column, cell, look)
 
 
 def _nature(data: ReportData) -> str:
@@ -319,7 +264,7 @@ def _tidy(data: ReportData) -> list[list[Cell]]:
     ]
 
 
-def _decorate(sheet: Worksheet, formats: dict[str, Format], county_lines: Sequence[Line]) -> None:
+def _decorate(sheet: Worksheet, book: Book, county_lines: Sequence[Line]) -> None:
     """Put data bars on the coverage, and rows that are no judgement in grey."""
     last = len(county_lines)
     sheet.conditional_format(
@@ -333,11 +278,11 @@ def _decorate(sheet: Worksheet, formats: dict[str, Format], county_lines: Sequen
         if not line.share.judged:
             sheet.conditional_format(
                 number, 1, number, len(_COUNTY_COLUMNS) - 1,
-                {"type": "no_errors", "format": formats["grey"]},
+                {"type": "no_errors", "format": book.looks["grey"]},
             )  # fmt: skip
 
 
-def _scenes(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> None:
+def _scenes(sheet: Worksheet, book: Book, data: ReportData) -> None:
     scenes = data.scenes
     columns = (
         (_NATURE, 18.0, "text"),
@@ -355,7 +300,7 @@ def _scenes(sheet: Worksheet, formats: dict[str, Format], data: ReportData) -> N
         for one in scenes.dropped
     )
     rows.extend([f"成像日 {day}", "day of scenes used", math.nan] for day in scenes.dates)
-    _table(sheet, formats, columns, [[_nature(data), *row] for row in rows])
+    _table(sheet, book, columns, [[_nature(data), *row] for row in rows])
 
 
 def _checks(data: ReportData) -> list[list[Cell]]:

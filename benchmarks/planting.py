@@ -7,10 +7,12 @@ A square of 20 km of smooth noise stands for yearly maps (no class or canopy mea
 Parcels of 6 ha lie on it as densely as on the 10,942 km² of Jinhua if 1,800 are reported, then
 four times as densely. *By parcel* reads each year's maps for every parcel, *by block* is
 the ledger as it is, which reads them once for the parcels of a square of 10 km. CPU seconds and
-peak MiB of a process. Prints a table.
+peak MiB of a process. Writes its section of
+``benchmarks/README.md``.
 """
 
 import argparse
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +23,8 @@ import shapely
 from rasterio.transform import from_origin
 from scipy import ndimage
 
+from benchmarks import page
+from benchmarks.county import MEASURED, PAGE
 from benchmarks.measure import Work, run
 from jinhua_rs import afforestation, store
 from jinhua_rs.history import publications
@@ -30,7 +34,7 @@ from jinhua_rs.period import Period
 SIDE_M, LEFT, TOP = 20_000.0, 480_000.0, 3_250_000.0
 CITY_KM2, CITY_PARCELS, CITY_YEARS = 10_942.0, 1_800, 9
 CASES = ((1, 9, True), (4, 9, False), (1, 3, True))
-"""Density of parcels, as many times that of the city; years; whether by parcel too, which is slow."""
+"""Density of parcels in those of the city; years; whether by parcel too, which is slow."""
 
 
 def maps(root: Path, years: int) -> None:
@@ -97,26 +101,24 @@ def judged(root: str, *, times: int, years: int, by: str) -> Iterator[dict[str, 
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure, keep the numbers, write the page."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--to", type=Path, default=Path("outputs/planting"))
     root = asked.parse_args().to.resolve()
     maps(root, max(years for _, years, _ in CASES))
-    print(
-        "| parcels | years | by parcel, CPU s | times | by block, CPU s | peak MiB | city, CPU s |"
-    )
-    print("| --: | --: | --: | --: | --: | --: | --: |")
+    rows: list[dict[str, float]] = []
     for times, years, both in CASES:
         given = {"root": str(root), "times": times, "years": years}
-        fast, *slow = (
-            run(Work(by, "benchmarks.planting:judged", given | {"by": by}))
-            for by in (("block", "parcel") if both else ("block",))
-        )
-        ratio = [f"{one.cpu_s:.1f} | {one.cpu_s / fast.cpu_s:.1f}" for one in slow] or ["— | —"]
-        city = fast.cpu_s * CITY_KM2 * 1e6 / SIDE_M**2
-        peaks = ", ".join(f"{one.peak_mib:.0f}" for one in (*slow, fast))
-        told = f"| {fast.facts['parcels']} | {years} | {ratio[0]} | {fast.cpu_s:.1f} | {peaks} "
-        print(f"{told}| {city:.0f} |", flush=True)
+        row: dict[str, float] = {"years": years}
+        for by in ("block", "parcel") if both else ("block",):
+            one = run(Work(by, "benchmarks.planting:judged", given | {"by": by}))
+            row |= {"parcels": one.facts["parcels"], by: one.cpu_s, f"{by}_mib": one.peak_mib}
+        row["city"] = row["block"] * CITY_KM2 * 1e6 / SIDE_M**2
+        rows.append(row)
+        print(row, flush=True)
+    numbers = json.loads(MEASURED.read_text("utf-8")) | {"planting": rows}
+    MEASURED.write_text(json.dumps(numbers, indent=1) + "\n", "utf-8")
+    PAGE.write_text(page.render(numbers), "utf-8")
 
 
 if __name__ == "__main__":

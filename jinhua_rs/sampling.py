@@ -17,6 +17,7 @@ from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation.design import lasting
 from jinhua_rs.following import Place, find_followed
 from jinhua_rs.patches import Book, State
+from jinhua_rs.qgis import dated
 from jinhua_rs.regions import load_units, outline
 from jinhua_rs.samples import EDGE_PX, TREE, agreement, class_said, of_reviews
 from jinhua_rs.schema import Land
@@ -187,11 +188,8 @@ def write_samples(path: Path, samples: gpd.GeoDataFrame) -> Mapping[str, int]:
     """Write samples as a GeoPackage, whole or not at all; return how many there are by class."""
     with store.whole(path) as part:
         draft = part.with_suffix(".gpkg")
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": _NO_DAY})
-        try:
+        with dated(_NO_DAY):
             pyogrio.write_dataframe(samples, draft, layer="samples", driver="GPKG")
-        finally:
-            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
         draft.rename(part)
     counts = samples["class"].value_counts(dropna=False).sort_index()
     return {str(int(code)) if code == code else "": int(n) for code, n in counts.items()}  # noqa: PLR0124

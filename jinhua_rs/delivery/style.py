@@ -2,14 +2,22 @@
 
 from xml.etree import ElementTree as ET
 
-from jinhua_rs.delivery.fields import FIELDS, ID, Field
+from jinhua_rs.delivery.fields import FIELDS, ID
 from jinhua_rs.patches import KINDS, State
+from jinhua_rs.qgis import Column, document, fill_form, symbol
 
-__all__ = ["KIND_COLOURS", "qml"]
+__all__ = ["FORM", "KIND_COLOURS", "qml"]
 
 KIND_COLOURS = {"loss": (209, 52, 43), "gain": (47, 111, 208)}
 """Red for loss, blue for gain, as on the maps of change."""
-_HEADER = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
+FORM = tuple(
+    Column(
+        field.key, field.zh, field.en, tuple((one, one) for one in field.choices),
+        editable=field.answer,
+    )
+    for field in FIELDS
+)  # fmt: skip
+"""The fields as QGIS shows them."""
 _FILLED = {State.OPEN: 0, State.FIELD: 60, State.CONFIRMED: 150, State.REPAIR: 110}
 """How opaque a patch is filled, 0-255; states that are not named are grey."""
 
@@ -24,16 +32,10 @@ def qml(title: str, label: str) -> str:
     root.set("labelsEnabled", "1")
     _renderer(root)
     _labels(root, label)
-    configuration = ET.SubElement(root, "fieldConfiguration")
-    aliases, editable = ET.SubElement(root, "aliases"), ET.SubElement(root, "editable")
-    for index, field in enumerate(FIELDS, start=1):
-        _widget(configuration, field)
-        ET.SubElement(aliases, "alias", field=field.key, index=str(index), name=field.zh)
-        ET.SubElement(editable, "field", name=field.key, editable=str(int(field.answer)))
+    fill_form(root, FORM)
     ET.SubElement(root, "mapTip").text = f'{title}: [% "{ID}" %]'
     ET.SubElement(root, "layerGeometryType").text = "2"
-    ET.indent(root, " ")
-    return _HEADER + ET.tostring(root, encoding="unicode") + "\n"
+    return document(root)
 
 
 def _renderer(root: ET.Element) -> None:
@@ -53,20 +55,16 @@ def _renderer(root: ET.Element) -> None:
 
 
 def _symbol(symbols: ET.Element, number: str, colour: tuple[int, int, int], opacity: int) -> None:
-    symbol = ET.SubElement(symbols, "symbol", name=number, type="fill", alpha="1")
-    layer = ET.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
     red, green, blue = colour
-    options = ET.SubElement(layer, "Option", type="Map")
-    for name, value in (
-        ("color", f"{red},{green},{blue},{opacity}"),
-        ("outline_color", f"{red},{green},{blue},255"),
-        ("outline_style", "solid"),
-        ("outline_width", "0.5"),
-        ("outline_width_unit", "MM"),
-        ("style", "solid"),
-    ):
-        ET.SubElement(options, "Option", name=name, value=value, type="QString")
-        ET.SubElement(layer, "prop", k=name, v=value)
+    options = {
+        "color": f"{red},{green},{blue},{opacity}",
+        "outline_color": f"{red},{green},{blue},255",
+        "outline_style": "solid",
+        "outline_width": "0.5",
+        "outline_width_unit": "MM",
+        "style": "solid",
+    }
+    symbol(symbols, number, ("fill", "SimpleFill"), options)
 
 
 def _labels(root: ET.Element, label: str) -> None:
@@ -80,15 +78,3 @@ def _labels(root: ET.Element, label: str) -> None:
         fontSize="9", textColor="31,42,46,255",
     )  # fmt: skip
     ET.SubElement(settings, "rendering", scaleVisibility="1", scaleMin="0", scaleMax="25000")
-
-
-def _widget(configuration: ET.Element, field: Field) -> None:
-    element = ET.SubElement(configuration, "field", name=field.key)
-    kind = "ValueMap" if field.choices else "TextEdit"
-    config = ET.SubElement(ET.SubElement(element, "editWidget", type=kind), "config")
-    options = ET.SubElement(config, "Option", type="Map")
-    if field.choices:
-        choices = ET.SubElement(options, "Option", type="List", name="map")
-        for choice in field.choices:
-            pair = ET.SubElement(choices, "Option", type="Map")
-            ET.SubElement(pair, "Option", type="QString", name=choice, value=choice)

@@ -12,6 +12,7 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.dossier.brief import Brief
+from jinhua_rs.qgis import dated
 from jinhua_rs.workbook import Look, opened, prose, put
 
 __all__ = ["Column", "Sheet", "write_book", "write_layer"]
@@ -93,8 +94,5 @@ def write_layer(
     if brief.label:
         told.insert(0, "数据性质", brief.label)
     instant = brief.period.stop.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": instant})
-    try:
+    with dated(instant):
         pyogrio.write_dataframe(told, path, layer=path.stem, driver="GPKG")
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

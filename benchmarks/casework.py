@@ -282,11 +282,11 @@ def judged(name: str, folder: Path, model: Path) -> dict[str, Path]:
 def _parcels(district: District, told: pd.DataFrame) -> pd.DataFrame:
     known = district.cases.parcels.set_index("parcel")
     told = told.set_index("parcel").loc[known.index]
-    kinds, stages = known["kind"], told["stage"].map(Stage)
+    kinds, stages = known["kind"], [Stage(one) for one in told["stage"]]
     return pd.DataFrame(
         {
             "kind": kinds,
-            "stage": stages.map(str),
+            "stage": [one.value for one in stages],
             "judged": [one.judged for one in stages],
             "right": [stage in RIGHT[kind] for kind, stage in zip(kinds, stages, strict=True)],
             "twice_of": known["twice_of"],

@@ -235,6 +235,7 @@ YOUNG = Evidence(
         (3, {}, Stage.FAILING),
         (5, {"canopy": 0.15}, Stage.OVERDUE),
         (6, {"canopy": 0.05, "canopy_best": 0.3}, Stage.LOST),
+        (6, {"canopy": 0.25, "canopy_best": 0.6, "forest_share": 0.8}, Stage.FOREST),
         (4, {"sealed_share": 0.6}, Stage.LOST),
     ],
 )

@@ -109,6 +109,6 @@ def test_a_mine_card_shows_colour_in_one_stretch_where_the_composite_is_kept():
 
     plain, coloured = card({}), card(soil, {})
 
-    assert coloured.shape[0] - plain.shape[0] == pytest.approx(2.4 * 200, abs=2)
+    assert coloured.shape[0] - plain.shape[0] == pytest.approx(2.6 * 200, abs=2)
     assert near(coloured, (255, round(255 * 0.5**0.75), 0)) > 50_000
     assert near(plain, (255, round(255 * 0.5**0.75), 0)) == 0

@@ -230,6 +230,39 @@ def made(stack, **changes):
     return record_of(stack, MINE, **(given | changes), rules=RULES)
 
 
+def test_a_hazy_year_lays_no_ground_bare_and_hides_no_mine():
+    green, hazy = world([0.5] * 9), 4
+    at_work = world([0.5] * 4 + [0.0] * 5)
+    for stack in (green, at_work):
+        stack["ndvi"][hazy] *= 0.4  # 0.7 reads 0.28, below what counts as bare
+
+    assert made(green).yearly["bare_share"].max() == 0
+    assert made(at_work).yearly["bare_share"][hazy] == 1
+    assert made(at_work).opened == YEARS[hazy]
+
+
+def test_a_mine_that_is_masked_while_its_ring_is_clear_is_bright_bare_ground():
+    dark, bright = ([0.6] * 3 + [nan] * 2 + [0.2, 0.3, 0.4, 0.45] for _ in range(2))
+    looks = xr.DataArray(np.full((9, SIDE, SIDE), 4, "uint16"), dims=("year", "y", "x"))
+
+    unknown, told = made(world(dark)), made(world(bright).assign(n_clear=looks))
+    few = made(world(bright).assign(n_clear=looks // 2))
+
+    assert np.isnan(unknown.yearly["bare_share"][3:5]).all()
+    assert told.yearly["bare_share"][3:5].tolist() == [1, 1]
+    assert np.isnan(told.yearly["nbr"][3:5]).all()
+    assert np.isnan(few.yearly["bare_share"][3:5]).all()
+
+
+def test_a_restored_mine_that_lies_bare_is_relapsed_whatever_year_the_layer_reports():
+    seen = course([0.0, 0.3, 0.4] + [0.45] * 4 + [nan] * 2, [0.9] + [0.1] * 6 + [1.0] * 2)
+
+    verdict = judge(seen, 0.7, opened=None, start=2018)
+
+    assert verdict.status is MineStatus.RELAPSED
+    assert verdict.why == "bare share up by 90% again"
+
+
 def test_the_ring_is_stable_forest_at_its_distance_and_on_like_ground():
     stack = world([0.0] * 9)
     stack["nbr"][4, :, :10] = 0.1  # cleared once, in the west

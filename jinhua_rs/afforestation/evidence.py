@@ -49,7 +49,7 @@ class Evidence:
     controls : int
         Controls found.
     canopy, canopy_best : float, 0-1
-        Mean canopy cover in the period, and the best mean of any year since planting.
+        Mean canopy cover in the period, and the best mean of any year after that of planting.
     greened_share, forest_share : float, 0-1
         Pixels that greened; pixels with a canopy of 0.20 or more in this and the former year, in
         pieces of 1 亩 or more.
@@ -116,7 +116,7 @@ def evidence_of(
         return _nothing(px)
     seen = ~np.isnan(ndvi[now]) & inside
     before = years.index(planted - 1) if planted - 1 in years else None
-    since = [at for at, year in enumerate(years) if year >= planted]
+    since = [at for at, year in enumerate(years) if year > planted]
     greened, gap = np.zeros_like(inside), _Gap(np.nan, np.nan, 0, np.nan)
     if before is not None:
         pool = _pool(land[before], inside, kind) & ~shapely.contains_xy(barred, x, y)

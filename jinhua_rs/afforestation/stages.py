@@ -74,11 +74,11 @@ def stage_of(seen: Evidence, age: int | None, *, economic: bool) -> Finding:
     -------
     Finding
         In this order: what cannot be judged for want of a year, of size, of clear looks; lost
-        (canopy of 0.15 or more fell to half, or most of it is built-up or bare from the third
-        year on); forest (age 3 or more, most of it with a canopy of 0.20 in two years, in pieces
-        of 1 亩); overdue (age 5 and more, mean canopy below 0.20); woody (canopy 0.10 and age 2);
-        greening (above like ground, p < 0.05); site prepared (below like ground in the first two
-        years); too young (before age 3); failing.
+        (canopy of 0.15 or more fell to half and below 0.20, or most of it is built-up or bare from
+        the third year on); forest (age 3 or more, most of it with a canopy of 0.20 in two years, in
+        pieces of 1 亩); overdue (age 5 and more, mean canopy below 0.20); woody (canopy 0.10 and
+        age 2); greening (above like ground, p < 0.05); site prepared (below like ground in the
+        first two years); too young (before age 3); failing.
     """
     for finding in (_unjudged(seen, age), _lost(seen, age or 0, economic=economic)):
         if finding is not None:
@@ -104,7 +104,7 @@ def _unjudged(seen: Evidence, age: int | None) -> Finding | None:
 
 def _lost(seen: Evidence, age: int, *, economic: bool) -> Finding | None:
     fell = seen.canopy_best >= _STOOD and seen.canopy <= _FALLEN * seen.canopy_best
-    if fell and not economic:
+    if fell and seen.canopy < FOREST_CANOPY and not economic:
         now, best = f"{seen.canopy:.2f}", f"{seen.canopy_best:.2f}"
         return Finding(Stage.LOST, f"canopy {now}, was {best}", f"林冠覆盖度 {now}，曾达 {best}")
     if age >= JUDGED_AGE and seen.sealed_share >= _MOST:

@@ -151,7 +151,7 @@ def _lines(record: MineRecord) -> list[Words]:
         Words(f"{heading}：{_span(record.metrics[name])}", f"{name}: {_span(record.metrics[name])}")
         for name, heading in _METRICS.items()
     ]
-    return found
+    return [*found, Words("图中灰色：无晴空观测", "grey: not seen clear")]
 
 
 def _span(span: Span) -> str:

@@ -22,7 +22,7 @@ __all__ = ["MineSheet", "Picture", "mine_card"]
 
 Array = NDArray[np.floating[Any]]
 
-_CHART_IN, _PICTURE_IN, _TITLE_IN, _REST_IN = 2.1, 2.15, 0.2, 1.05
+_CHART_IN, _PICTURE_IN, _TITLE_IN, _REST_IN = 2.1, 2.35, 0.2, 1.05
 _GREEN, _TARGET, _BARE = "#2e7d46", "#8aa6b8", "#c9a37c"
 _VALUE = Words("矿区 NBR", "Mine, NBR")
 _RING = Words("参照环 NBR", "Reference ring, NBR")
@@ -109,7 +109,7 @@ def mine_card(sheet: MineSheet, caption: Caption, *, language: Language = "zh") 
     _panel(figure, sheet, language, (top - 0.15) / height)
     for line, draw in enumerate(reversed(rows)):
         for place, picture in enumerate(pictures):
-            left = (0.25 + place * (_PICTURE_IN + 0.42)) / WIDTH_IN
+            left = (0.25 + place * (_PICTURE_IN + 0.22)) / WIDTH_IN
             low = (bottom + 0.08 + line * row_in) / height
             axes = figure.add_axes((left, low, _PICTURE_IN / WIDTH_IN, _PICTURE_IN / height))
             draw(axes, picture, language)

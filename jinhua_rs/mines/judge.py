@@ -151,13 +151,15 @@ def judge(course: Course, target: float, *, opened: int | None, start: int | Non
         on half of the ground: grass is green, but no forest), stalled (from the fourth year on: the
         interval of the slope of canopy, or else of NBR, covers 0), recovering.
     """
-    seen = np.flatnonzero(~np.isnan(course.value))
+    seen = np.flatnonzero(~np.isnan(course.value) | ~np.isnan(course.bare))
     if seen.size == 0:
         return _verdict(MineStatus.UNKNOWN, start, "never seen clear", "无晴空观测")
     last = int(seen[-1])
     since = _since(course, start or opened)
     held = _held(course, since, target)
     relapse = _relapse(course, since, last, None if held is None else (held, KEPT * target))
+    if relapse is None and start is not None:
+        relapse = _bare_again(course, since, last)
     if relapse is not None:
         return _verdict(MineStatus.RELAPSED, start, *relapse)
     at_work = _at_work(course, start, last)
@@ -211,12 +213,22 @@ def _relapse(
             f"{year} 年曾达标，现低于目标的 70%",
         )
     greened = since.size > 1 and course.bare[since[0]] >= _BARE_SITE
-    if greened:
-        least = float(np.nanmin(course.bare[since]))
-        grown = course.bare[last] - least
-        if grown >= _BARE_AGAIN and least <= course.bare[since[0]] - _BARE_AGAIN:
-            return f"bare share up by {grown:.0%} again", f"裸露占比回升 {grown:.0%}"
+    if greened and np.nanmin(course.bare[since]) <= course.bare[since[0]] - _BARE_AGAIN:
+        return _bare_again(course, since, last)
     return None
+
+
+def _bare_again(course: Course, since: NDArray[np.intp], last: int) -> tuple[str, str] | None:
+    """Say by how much the bare share grew from its least; None where it did not."""
+    grown = course.bare[last] - _least(course.bare[since])
+    if grown >= _BARE_AGAIN:
+        return f"bare share up by {grown:.0%} again", f"裸露占比回升 {grown:.0%}"
+    return None
+
+
+def _least(values: Array) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.min()) if known.size else np.nan
 
 
 def _under_way(course: Course, since: NDArray[np.intp], start: int | None) -> Verdict:

@@ -23,6 +23,8 @@ INDICES = ("ndvi", "nbr", "ndmi", "bsi", "canopy")
 _BARE_NDVI = 0.30
 _SEEN_LEAST = 0.5
 """Share of a mine that must be seen for a year to have a value."""
+_RING_LOOKS = 3.0
+"""Mean clear looks at the ring from which a mine that was not seen at all is taken to be bright."""
 _BLOCK_M = 50.0
 """Side of the blocks that are drawn together: neighbours resemble each other."""
 
@@ -103,7 +105,8 @@ def record_of(
     ----------
     stack : Dataset, dims (year, y, x)
         ``ndvi``, ``nbr`` and those of :data:`INDICES` that are there, float32, NaN = not seen;
-        ``landcover`` uint8, 0 = not seen. Reaches the ring's far edge.
+        ``landcover`` uint8, 0 = not seen; ``n_clear`` uint16, if known. Reaches the ring's far
+        edge.
     mine : shapely geometry
         In the CRS of the stack.
     barred : shapely geometry, optional
@@ -133,6 +136,7 @@ def record_of(
         reach_m=rules.reach_m,
     )
     yearly = _yearly(stack, healing, ring)
+    yearly["bare_share"] = np.where(_dazzling(stack, yearly, ring), 1.0, yearly["bare_share"])
     draws = _Draws.of(stack["nbr"].to_numpy(), healing, ring, _block_side(stack), rules)
     years = tuple(int(year) for year in stack["year"].to_numpy())
     canopy = yearly.get("canopy", np.full(len(years), np.nan))
@@ -187,7 +191,7 @@ def _yearly(stack: xr.Dataset, healing: Booleans, ring: Booleans) -> dict[str, A
         for name in INDICES
         if name in stack
     }
-    bare = (stack["ndvi"].to_numpy() < _BARE_NDVI) & seen
+    bare = (_without_haze(stack["ndvi"].to_numpy(), ring) < _BARE_NDVI) & seen
     land = stack["landcover"].to_numpy()
     named = seen & (land != 0)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -200,6 +204,27 @@ def _yearly(stack: xr.Dataset, healing: Booleans, ring: Booleans) -> dict[str, A
     found["new_bare_m2"] = np.where(enough, _new_bare(bare, seen, pixel_m2), np.nan)
     found["seen_share"] = share
     return found
+
+
+def _dazzling(stack: xr.Dataset, yearly: Mapping[str, Array], ring: Booleans) -> Booleans:
+    """
+    Years in which the mine was never seen while its ring was seen three times or more.
+
+    Clouds do not stop at the edge of a quarry on three days: it is its bright bare ground that is
+    taken for cloud.
+    """
+    if "n_clear" not in stack or not ring.any():
+        return np.zeros(stack.sizes["year"], bool)
+    looks = stack["n_clear"].to_numpy()[:, ring].mean(axis=1)
+    return np.asarray((yearly["seen_share"] < _SEEN_LEAST) & (looks >= _RING_LOOKS), bool)
+
+
+def _without_haze(ndvi: NDArray[np.float32], ring: Booleans) -> NDArray[np.float32]:
+    """NDVI times what the ring lost of it in the same year: haze draws both towards 0 alike."""
+    around = _mean(ndvi, ring)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        lost = np.where(around > 0, _mean_of_years(around) / around, 1.0)
+    return np.asarray(ndvi * lost[:, np.newaxis, np.newaxis].astype("float32"))
 
 
 def _mean(values: NDArray[np.float32], where: Booleans) -> Array:

@@ -134,7 +134,7 @@ def _known(year: Any) -> int | None:  # noqa: ANN401 (a cell of a table)
 
 
 def _stack(published: tuple[Publication, ...], area: BaseGeometry) -> xr.Dataset:
-    found = {name: series(published, name, area) for name in (*INDICES, "landcover")}
+    found = {name: series(published, name, area) for name in (*INDICES, "landcover", "n_clear")}
     needed = {name: found[name] for name in ("ndvi", "nbr", "landcover")}
     years = set.intersection(*(set(one["year"].to_numpy().tolist()) for one in needed.values()))
     if not years:

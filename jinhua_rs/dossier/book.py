@@ -15,7 +15,7 @@ from jinhua_rs.dossier.brief import Brief
 from jinhua_rs.qgis import dated
 from jinhua_rs.workbook import Look, opened, prose, put
 
-__all__ = ["Column", "Sheet", "write_book", "write_layer"]
+__all__ = ["CANOPY", "COUNTY", "SEEN", "WHY", "Column", "Sheet", "write_book", "write_layer"]
 
 _LOOKS: dict[str, Look] = {
     "mu": {"num_format": "#,##0.00", "align": "right"},
@@ -33,6 +33,12 @@ class Column:
     heading: str
     width: float = 12.0
     look: str = "text"
+
+
+COUNTY = Column("county_name", "县（市、区）", 14)
+WHY = Column("why_zh", "依据", 60)
+CANOPY = Column("canopy", "林冠覆盖度", 10, "share")
+SEEN = Column("seen_share", "有效观测占比", 11, "share")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs.dossier.book import Column, Sheet, write_book, write_layer
+from jinhua_rs.dossier.book import CANOPY, COUNTY, SEEN, WHY, Column, Sheet, write_book, write_layer
 from jinhua_rs.dossier.brief import Brief
 from jinhua_rs.figures import MineSheet, Picture, Words, mine_card, place_map, shown
 from jinhua_rs.mines.judge import MineStatus
@@ -23,16 +23,16 @@ _METRICS = {
 _COLUMNS = (
     Column("mine", "矿山编号", 12),
     Column("name", "名称", 16),
-    Column("county_name", "县（市、区）", 12),
+    COUNTY,
     Column("area_mu", "面积（亩）", 11, "mu"),
     Column("reported", "上报状态", 10),
     Column("status", "遥感状态", 16),
-    Column("why_zh", "依据", 44),
+    WHY,
     Column("opened", "开采年", 8, "whole"),
     Column("start", "恢复起始年", 9, "whole"),
     Column("last_year", "最近观测年", 9, "whole"),
     Column("bare_share", "裸露占比", 9, "share"),
-    Column("canopy", "林冠覆盖度", 9, "share"),
+    CANOPY,
     Column("steep_share", "陡崖占比（≥55°）", 10, "share"),
     Column("target", "目标 NBR", 9, "index"),
     Column("target_low", "目标下限", 9, "index"),
@@ -45,7 +45,7 @@ _COLUMNS = (
         for end, part in (("", ""), ("_low", " 下限"), ("_high", " 上限"))
     ),
     Column("covered_y2r", "植被覆盖达标年数", 10, "whole"),
-    Column("seen_share", "有效观测占比", 10, "share"),
+    SEEN,
 )
 _SOURCES = {"pre-disturbance": "开采前两年", "reference ring": "参照环", "": "—"}
 _COLOURS = {
@@ -96,7 +96,7 @@ def write_mines(
     rolled = by_county.rename(index=brief.name_of).reset_index(names="county_name")
     statuses = [status.value for status in MineStatus]
     roll = (
-        Column("county_name", "县（市、区）", 14),
+        COUNTY,
         *(Column(status, f"{status}\n（个）", 12, "whole") for status in statuses),
         Column("total", "合计（个）", 10, "whole"),
         *(Column(f"{status}_mu", f"{status}\n（亩）", 12, "mu") for status in statuses),

@@ -5,7 +5,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs.dossier.book import Column, Sheet, write_book, write_layer
+from jinhua_rs.dossier.book import CANOPY, COUNTY, SEEN, WHY, Column, Sheet, write_book, write_layer
 from jinhua_rs.dossier.brief import Brief
 from jinhua_rs.figures import Rungs, Words, ladder_bars, place_map
 
@@ -18,27 +18,29 @@ _RUNGS = (
     Column("forest_mu", "成林面积（亩）", 13, "mu"),
     Column("net_new_mu", "净新增成林（亩）", 13, "mu"),
 )
+_YEAR = Column("year", "造林年度", 9, "whole")
+_SETTING = Column("setting", "六大森林", 9)
+_GROUPS = {"county": COUNTY, "year": _YEAR, "setting": _SETTING}
 _PARCELS = (
     Column("parcel", "小班编号", 16),
-    Column("county_name", "县（市、区）", 12),
-    Column("year", "造林年度", 9, "whole"),
-    Column("setting", "六大森林", 9),
+    COUNTY,
+    _YEAR,
+    _SETTING,
     Column("species", "树种", 14),
     Column("type", "造林类别", 9),
     Column("stage", "阶段", 26),
-    Column("why_zh", "依据", 60),
+    WHY,
     *_RUNGS,
     Column("age", "林龄（年）", 8, "whole"),
-    Column("canopy", "林冠覆盖度", 9, "share"),
+    CANOPY,
     Column("gap", "NDVI 较对照", 10, "index"),
     Column("gap_p", "p 值", 8, "index"),
-    Column("seen_share", "有效观测占比", 10, "share"),
+    SEEN,
     Column("n_clear", "平均晴空次数", 10, "index"),
     Column("duplicate_of", "重复上报（先报小班）", 18),
     Column("on_farmland_mu", "占永久基本农田（亩）", 14, "mu"),
     Column("conflict", "占用预警", 9),
 )
-_GROUPS = {"county_name": "县（市、区）", "year": "造林年度", "setting": "六大森林"}
 _STAGES = {
     "成林": "#1f6b3b", "已见木本": "#5fa04e", "已见绿": "#a9c96b", "已整地": "#d9bf8b",
     "未见成效": "#e3a24f", "逾期未成林": "#d1742b", "已失去": "#b3261e",
@@ -80,15 +82,12 @@ def write_planting(
     told.drop(columns="geometry").to_csv(folder / "afforestation.csv", index=False)
     write_layer(folder / "afforestation.gpkg", told, _PARCELS, brief)
     sheets = [Sheet("小班台账", told, _PARCELS)]
-    named = {"county": "county_name", "year": "year", "setting": "setting"}
     for by, table in sums.items():
-        group = named[by]
         shown = table.reset_index(names=by)
         if by == "county":
             shown["county_name"] = [brief.name_of(code) for code in shown["county"]]
-        head = Column(group, _GROUPS[group], 14, "whole" if by == "year" else "text")
-        columns = (head, Column("parcels", "小班数", 9, "whole"), *_RUNGS)
-        sheets.append(Sheet(f"按{_GROUPS[group]}汇总"[:31], shown, columns))
+        columns = (_GROUPS[by], Column("parcels", "小班数", 9, "whole"), *_RUNGS)
+        sheets.append(Sheet(f"按{_GROUPS[by].heading}汇总"[:31], shown, columns))
     write_book(
         folder / "afforestation.xlsx", f"{brief.period.name_zh}{_TITLE.zh}", brief, sheets,
         _NOTES | progress,

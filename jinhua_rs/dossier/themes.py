@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from jinhua_rs.dossier.book import Column, Sheet, write_book
+from jinhua_rs.dossier.book import SEEN, Column, Sheet, write_book
 from jinhua_rs.dossier.brief import Brief
 
 __all__ = ["write_themes"]
@@ -17,7 +17,7 @@ _COLUMNS = (
     Column("value", "数值", 14, "mu"),
     Column("measure_zh", "单位", 8),
     Column("status_zh", "状态", 14),
-    Column("seen_share", "有效观测占比", 11, "share"),
+    SEEN,
     Column("source", "出处 / 说明", 60),
 )
 _INDICATORS = {

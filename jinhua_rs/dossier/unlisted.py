@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from jinhua_rs.dossier.book import Column, Sheet, write_book
+from jinhua_rs.dossier.book import COUNTY, Column, Sheet, write_book
 from jinhua_rs.dossier.brief import Brief
 
 __all__ = ["write_unlisted"]
 
 _COLUMNS = (
     Column("patch", "图斑编号", 22),
-    Column("county_name", "县（市、区）", 12),
+    COUNTY,
     Column("area_mu", "面积（亩）", 11, "mu"),
     Column("first_day", "首次发现", 12),
     Column("last_day", "最近确认", 12),

@@ -190,7 +190,7 @@ def _rival(
     monitor: BaseNrt, before: Looks, after: Looks
 ) -> tuple[npt.NDArray[np.int32], dict[str, float]]:
     """Run a monitor of nrt on NDVI of the same clear looks; day of the alarm of each pixel."""
-    history, new = _ndvi(before), _ndvi(after)
+    history, new = ndvi_of(before), ndvi_of(after)
     began = time.process_time()
     monitor.fit(dataarray=history, method="OLS", screen_outliers="Shewhart", L=5)
     learnt = time.process_time()
@@ -202,7 +202,8 @@ def _rival(
     return alarm, {"learn": round(learnt - began, 2), "watch": round(ended - learnt, 2)}
 
 
-def _ndvi(looks: Looks) -> xr.DataArray:
+def ndvi_of(looks: Looks) -> xr.DataArray:
+    """NDVI of the clear looks, dims (time, y, x), NaN elsewhere."""
     shape = looks["clear"].shape
     ndvi = series(looks)[0].reshape(shape)
     return looks["clear"].astype("float32").copy(data=np.where(looks["clear"], ndvi, np.nan))
@@ -220,10 +221,10 @@ def romania() -> dict[str, Any]:
     The site has no B12: B11 stands in, so that NDMI votes twice. The plain rule compares the
     medians of NDVI of the summers 2017 and 2020 and calls 0.10 a change.
     """
-    looks = _read_romania()
+    looks = read_romania()
     days = looks["time"].to_numpy().astype("datetime64[D]")
     start = np.datetime64("2018-08-01")
-    ndvi = _ndvi(looks)
+    ndvi = ndvi_of(looks)
     summers = {
         year: ndvi[
             [d.astype(object).year == year and d.astype(object).month in _SUMMER for d in days]
@@ -238,7 +239,7 @@ def romania() -> dict[str, Any]:
     told = change.advance(state, looks.isel(time=days >= start), OPTIONS)
     alert, sure = told["alert"].to_numpy(), told["alert_confidence"].to_numpy()
     stable = np.abs(moved) < _PLAIN_DROP / 2
-    residual = _residuals(state, looks.isel(time=days >= start))
+    residual = residuals(state, looks.isel(time=days >= start))
     return {
         "looks": int(looks.sizes["time"]),
         "watched_percent": round(100 * float((alert > 0).mean()), 1),
@@ -255,9 +256,9 @@ def romania() -> dict[str, Any]:
     }
 
 
-def _residuals(state: xr.Dataset, looks: Looks) -> dict[str, float]:
+def residuals(state: xr.Dataset, looks: Looks) -> dict[str, float]:
     """Spread and memory of what is left of NDVI: white noise would have a correlation of 0."""
-    ndvi = _ndvi(looks).to_numpy()
+    ndvi = ndvi_of(looks).to_numpy()
     course = state["history"].to_numpy()[0]
     basis = terms(looks["time"].to_numpy().astype("datetime64[D]").astype(np.int32))
     left = ndvi - np.einsum("tyx,lt->lyx", course, basis)
@@ -275,7 +276,8 @@ def _residuals(state: xr.Dataset, looks: Looks) -> dict[str, float]:
     }
 
 
-def _read_romania() -> Looks:
+def read_romania() -> Looks:
+    """Read the real pixels of the wheel as the watch does; B11 stands in for B12."""
     pixels = read_pixels()
     shape = pixels["red"].shape
     fine = {

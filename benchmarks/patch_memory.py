@@ -32,7 +32,7 @@ from shapely.geometry import box
 from benchmarks.casework import PAGE
 from jinhua_rs import patches
 from jinhua_rs.grid import Grid
-from jinhua_rs.patches import Ground, Memory, Register
+from jinhua_rs.patches import Flags, Ground, Memory, Register
 from jinhua_rs.regions import load_units
 from jinhua_rs.settings import Area, Patches
 from jinhua_rs.twin.chronicle import Chronicle
@@ -53,7 +53,7 @@ SHIFTS = {
     "harsh": lambda rng: rng.integers(-1, 2, 2),
 }
 
-Flags = NDArray[np.uint8]
+Codes = NDArray[np.uint8]
 
 
 def windows(chronicle: Chronicle, n: int) -> Iterator[GeoBox]:
@@ -79,7 +79,7 @@ def lost(chronicle: Chronicle, geobox: GeoBox) -> NDArray[np.int32]:
     return rasterize(numbered, tuple(geobox.shape), transform=geobox.transform, dtype="int32")
 
 
-def seen(true: NDArray[np.bool_], faults: str, rng: np.random.Generator) -> Flags:
+def seen(true: NDArray[np.bool_], faults: str, rng: np.random.Generator) -> Codes:
     """Flag the lost ground as a faulty watch would."""
     moved = np.roll(true, SHIFTS[faults](rng), (0, 1))
     rim = ndimage.binary_dilation(moved) ^ ndimage.binary_erosion(moved)
@@ -92,7 +92,7 @@ def seen(true: NDArray[np.bool_], faults: str, rng: np.random.Generator) -> Flag
 
 
 def follow(
-    folder: Path, geobox: GeoBox, flags: Flags, period: str, memory: Memory, units: gpd.GeoDataFrame
+    folder: Path, geobox: GeoBox, flags: Codes, period: str, memory: Memory, units: gpd.GeoDataFrame
 ) -> Register:
     """Follow a period up as the recipe does, without maps and layers."""
     rules, path = Patches(), folder / f"{period}.tif"
@@ -103,7 +103,7 @@ def follow(
     with rasterio.open(path, "w", **profile) as target:
         target.write(flags, 1)
     found, lattice = patches.trace(
-        path, {2: "loss"}, min_m2=rules.candidate_m2, hole_m2=rules.hole_m2
+        [Flags(path, {2: "loss"})], min_m2=rules.candidate_m2, hole_m2=rules.hole_m2
     )
     told = patches.identify(
         found, memory, same_share=rules.same_share, min_m2=rules.candidate_m2,

@@ -8,7 +8,7 @@ plan layers, made from all that was published of the season.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from jinhua_rs import __version__, casework, patches, patchwork, store
@@ -18,7 +18,7 @@ from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.following import Followed, Place, find_followed
 from jinhua_rs.history import publications
 from jinhua_rs.layers import Layer
-from jinhua_rs.patches import Book
+from jinhua_rs.patches import Book, Flags
 from jinhua_rs.planning import PUBLISHED, fingerprint
 from jinhua_rs.tasks import Progress
 
@@ -51,7 +51,7 @@ def run(place: Place, *, progress: Progress) -> Followed:
         flagged = _flags(place)
         layers, book = place.layers(), Book(place.verdicts)
         case = _case(place, layers)
-        receipt = _receipt(place, flagged[0], case, book)
+        receipt = _receipt(place, flagged, case, book)
         if not _stands(place.target, receipt):
             store.sweep(place.folder)
             memory = place.memory(book)
@@ -70,11 +70,11 @@ def run(place: Place, *, progress: Progress) -> Followed:
     return find_followed(place)
 
 
-def _flags(place: Place) -> tuple[Path, Mapping[int, str]]:
-    """Find the map that tells of change in a publication that is whole."""
+def _flags(place: Place) -> tuple[Flags, ...]:
+    """Find the maps that tell of change in a publication that is whole."""
     place.published  # noqa: B018 - raises unless the period is published and whole
-    found = patchwork.flags(place.folder / PUBLISHED)
-    if found is None:
+    found = patchwork.flags(place.folder / PUBLISHED, place.settings.patches)
+    if not found:
         raise NoDataError(
             f"{place.period} has neither alerts nor a baseline that it was compared with; "
             "set [time] baseline and run the period again",
@@ -107,14 +107,15 @@ def _case(place: Place, layers: Mapping[str, Layer]) -> Case:
     )
 
 
-def _receipt(place: Place, raster: Path, case: Case, book: Book) -> dict[str, object]:
+def _receipt(place: Place, flagged: Sequence[Flags], case: Case, book: Book) -> dict[str, object]:
     """Say what the followup is made from; all but the verdicts decide whether it still stands."""
     former = place.former()
-    maps = [raster, *patchwork.maps_of(raster.parent).values()]
+    folder = place.folder / PUBLISHED
+    maps = {one.raster for one in flagged}.union(*patchwork.maps_of(folder).values())
     made = {
         "code": __version__,
         "label": place.label,
-        "maps": {path.relative_to(raster.parent).as_posix(): store.digest(path) for path in maps},
+        "maps": {path.relative_to(folder).as_posix(): store.digest(path) for path in sorted(maps)},
         "layers": {role: layer.digest for role, layer in case.layers.items()},
         "themes": {role: layer.digest for role, layer in case.themes.items()},
         "asked": {

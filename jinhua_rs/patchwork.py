@@ -21,8 +21,9 @@ from jinhua_rs.figures import (
 from jinhua_rs.following import Place
 from jinhua_rs.history import Publication
 from jinhua_rs.layers import Layer
-from jinhua_rs.patches import KINDS, TIERS, Book, Ground, Memory, Patch, Register, Worth
+from jinhua_rs.patches import KINDS, TIERS, Book, Flags, Ground, Memory, Patch, Register, Worth
 from jinhua_rs.schema import LAND_CLASSES, Change
+from jinhua_rs.settings import Patches
 from jinhua_rs.tasks import Progress
 from jinhua_rs.units import mu
 
@@ -31,21 +32,25 @@ __all__ = ["draw", "find", "flags", "maps_of"]
 _ALERTS = {int(Alert.LOSS): "loss", int(Alert.GAIN): "gain"}
 _CHANGES = {int(Change.LOSS): "loss", int(Change.GAIN): "gain"}
 _MAPS = {
-    "before": "baseline/landcover.tif",
-    "after": "landcover.tif",
-    "first_day": "alert_day.tif",
-    "last_day": "alert_last.tif",
-    "confidence": "alert_confidence.tif",
-    "cause": "alert_cause.tif",
-    "size": "alert_size.tif",
-    "looks": "n_looks.tif",
+    "before": ("baseline/landcover.tif",),
+    "after": ("landcover.tif",),
+    "first_day": ("alert_day.tif",),
+    "last_day": ("alert_last.tif",),
+    "confidence": ("alert_confidence.tif", "change_confidence.tif"),
+    "cause": ("reason.tif", "alert_cause.tif"),
+    "size": ("alert_size.tif",),
+    "looks": ("n_looks.tif",),
 }
-"""Published map of each quantity that is measured; without the map it is not known."""
+"""
+Published maps of each quantity that is measured; without any it is not known. The comparison of two
+years knows what the ground became, and so more of the cause than the watch.
+"""
 _COLOURS = {
     ("loss", "reportable"): "#e5706a", ("gain", "reportable"): "#79a3e8",
     ("loss", "priority"): "#a3140f", ("gain", "priority"): "#163f8f",
 }  # fmt: skip
 """The later lie on top of the earlier."""
+_HIGHEST = 3
 _CHIPS, _AROUND = 6, 1.2
 _LEAST_M = 150.0
 """Ground around a patch that a chip shows at least, metres on each side."""
@@ -53,31 +58,51 @@ _LAND = {info.code: info.name_zh for info in LAND_CLASSES}
 _CAUSES = {info.code: info.name_zh for info in CAUSE_CLASSES}
 
 
-def flags(folder: Path) -> tuple[Path, Mapping[int, str]] | None:
-    """Find the map of a publication that tells of change: alerts, or else the baseline compared."""
-    for path, codes in ((folder / "alert.tif", _ALERTS), (folder / "change.tif", _CHANGES)):
-        if path.is_file():
-            return path, codes
-    return None
+def flags(folder: Path, rules: Patches) -> tuple[Flags, ...]:
+    """
+    Find the maps of a publication that tell of change; none where there is none.
+
+    Losses are the alerts from ``least_confidence`` on; what was seen less often waits on the map
+    for its next look. Gains are those of the comparison with the baseline, as trees that grow
+    slowly are no alert, and alerts of the highest confidence. Without alerts the comparison alone:
+    it has no next look, and what is less sure is a candidate, see :func:`jinhua_rs.patches.tier`.
+    """
+    alert, change = folder / "alert.tif", folder / "change.tif"
+    if not alert.is_file():
+        return (Flags(change, _CHANGES),) if change.is_file() else ()
+    sure, likely = folder / "alert_confidence.tif", folder / "change_confidence.tif"
+    found = (
+        Flags(alert, _only(_ALERTS, "loss"), (sure, rules.least_confidence)),
+        Flags(change, _only(_CHANGES, "gain"), (likely, rules.report_gain)),
+        Flags(alert, _only(_ALERTS, "gain"), (sure, _HIGHEST)),
+    )
+    return tuple(one for one in found if one.raster.is_file())
 
 
-def maps_of(folder: Path) -> dict[str, Path]:
+def _only(codes: Mapping[int, str], kind: str) -> Mapping[int, str]:
+    return {code: name for code, name in codes.items() if name == kind}
+
+
+def maps_of(folder: Path) -> dict[str, tuple[Path, ...]]:
     """Return the maps of a publication by which patches are measured, by quantity."""
-    maps = {name: folder / file for name, file in _MAPS.items()}
-    return {name: path for name, path in maps.items() if path.is_file()}
+    found = {
+        name: tuple(folder / file for file in files if (folder / file).is_file())
+        for name, files in _MAPS.items()
+    }
+    return {name: paths for name, paths in found.items() if paths}
 
 
 def find(
     place: Place,
-    flagged: tuple[Path, Mapping[int, str]],
+    flagged: Sequence[Flags],
     layers: Mapping[str, Layer],
     memory: Memory,
     progress: Progress,
 ) -> Register:
     """Outline, name and measure the changed ground of a period, and write it into its register."""
-    stage, rules, (raster, codes) = f"{place.period} patches", place.settings.patches, flagged
+    stage, rules = f"{place.period} patches", place.settings.patches
     progress(stage, 0, 3)
-    found, lattice = patches.trace(raster, codes, min_m2=rules.candidate_m2, hole_m2=rules.hole_m2)
+    found, lattice = patches.trace(flagged, min_m2=rules.candidate_m2, hole_m2=rules.hole_m2)
     progress(stage, 1, 3)
     seen = patches.identify(
         found,
@@ -88,7 +113,7 @@ def find(
     )
     progress(stage, 2, 3)
     outlines = gpd.GeoSeries([piece.outline for piece in seen.pieces], crs=found.crs)
-    ground = Ground(maps_of(raster.parent), place.counties, layers)
+    ground = Ground(maps_of(flagged[0].raster.parent), place.counties, layers)
     facts = patches.measure(outlines, lattice, ground)
     progress(stage, 3, 3)
     return patches.register_of(seen, facts, memory, str(place.period))
@@ -149,7 +174,7 @@ def _map(place: Place, register: Register, book: Book, brief: Brief) -> bytes:
     """Draw the patches that may be reported and were not rejected, by kind and tier."""
     rules = place.settings.patches
     seen = [patch for patch in register.seen_now if patch.id not in book.rejected]
-    kinds = [(p.kind, patches.tier(p.facts.area_m2, rules)) for p in seen]
+    kinds = [(p.kind, patches.tier(p, rules)) for p in seen]
     layer = gpd.GeoDataFrame(
         {"category": [f"{kind} {size}" for kind, size in kinds]},
         geometry=[p.outline for p in seen],

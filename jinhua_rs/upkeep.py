@@ -20,7 +20,8 @@ from jinhua_rs.settings import Settings
 
 __all__ = ["Finding", "State", "doctor", "state_of", "verify", "verify_followed", "verify_trend"]
 
-STAGES = ("composite", "land", "refined", "forest", "change")
+STAGES = ("composite", "land", "refined", "forest", "alerts", "change")
+_ONLY_WATCHED = "alerts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
     finished = {
         stage: sum((folder / "tiles" / stage / f"{tile.id}.zarr.json").is_file() for tile in tiles)
         for stage in STAGES
+        if stage != _ONLY_WATCHED or settings.alerts.enabled or (folder / "tiles" / stage).is_dir()
     }
     return State(
         period=str(period),

@@ -11,7 +11,7 @@ from rasterio.transform import from_origin
 from shapely.geometry import box
 
 from jinhua_rs import patches
-from jinhua_rs.patches import Ground, Memory, Register
+from jinhua_rs.patches import Flags, Ground, Memory, Register
 from jinhua_rs.settings import Patches
 
 CRS = "EPSG:4549"
@@ -63,7 +63,9 @@ def follow(folder, flags, period, memory=None, *, units=None, maps=None, rules=R
     """Follow up a period from its flags."""
     flags = drawn(flags) if isinstance(flags, str) else flags
     raster = put(folder / f"{period}.tif", flags)
-    found, lattice = patches.trace(raster, CODES, min_m2=rules.candidate_m2, hole_m2=rules.hole_m2)
+    found, lattice = patches.trace(
+        [Flags(raster, CODES)], min_m2=rules.candidate_m2, hole_m2=rules.hole_m2
+    )
     memory = memory or Memory(Register(""))
     seen = patches.identify(
         found, memory, same_share=rules.same_share, min_m2=rules.candidate_m2, pixel_m=10.0

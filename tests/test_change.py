@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from jinhua_rs.causes import Cause
 from jinhua_rs.change import Evidence, forest_change, tree_change
 from jinhua_rs.errors import ConfigError, ContractError, GridMismatch
+from jinhua_rs.schema import Change, Land
 
 
 def period(canopy, shift=0.0):
@@ -277,3 +278,17 @@ def test_without_probabilities_the_canopy_decides():
 
     assert told["change"].values.tolist() == [[3, 2]]
     assert "reason" not in told
+
+
+@pytest.mark.parametrize(
+    ("before", "code", "confidence"),
+    [(Land.SHRUB, Change.GAIN, 2), (Land.CROPLAND, Change.STABLE_OTHER, 0)],
+)
+def test_trees_grow_unseen_by_the_watch_among_shrub_but_not_on_fields(before, code, confidence):
+    former, later = land([0.05] * 3, [0.1] * 3, [before] * 3), land([0.6] * 3, [0.9] * 3)
+    evidence = Evidence(between=land([0.4] * 3, [0.9] * 3), watch=watch(0, 0))
+
+    told = tree_change(former, later, evidence)
+
+    assert set(told["change"].to_numpy().ravel()) == {code}
+    assert set(told["change_confidence"].to_numpy().ravel()) == {confidence}

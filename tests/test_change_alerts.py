@@ -274,3 +274,30 @@ def test_the_watch_goes_from_its_first_quarter_to_the_plans_own(tmp_path):
 def test_a_year_or_a_later_beginning_is_refused(period, since, tmp_path):
     with pytest.raises(ConfigError):
         watching.quarters(plan_of(period, tmp_path, since))
+
+
+def test_rock_that_masks_take_for_cloud_is_watched_and_seen_to_green():
+    early = days("2017-01-05", 36, 30)
+    pit = looks(early, [BARE] * 36, clear=False)
+    late = looks(days("2020-02-01", 4, 12), [mixed(BARE, FOREST, 0.8)] * 4)
+
+    before = change.begin(pit, OPTIONS, prior=None)
+    told = change.advance(before, late, OPTIONS)
+
+    assert int(before["alert"][5, 5]) == Alert.NONE, "watched"
+    assert (int(told["alert"][5, 5]), int(told["alert_cause"][5, 5])) == (
+        Alert.GAIN, Cause.GREENING
+    )  # fmt: skip
+    assert int(told["alert_confidence"][5, 5]) == 3
+
+
+def test_ground_under_cloud_at_every_date_is_not_watched():
+    early = days("2017-01-05", 36, 30)
+
+    told = change.begin(looks(early, [CLOUD] * 36, clear=False), OPTIONS, prior=None)
+
+    assert int(told["alert"][5, 5]) == Alert.UNSEEN
+
+
+def days(first, count, step):
+    return np.datetime64(first) + step * np.arange(count)

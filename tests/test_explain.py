@@ -67,6 +67,7 @@ def test_a_tile_says_what_it_was_made_from_and_how_often_it_was_seen(city):
     composite = told.facts["products"]["composite"]
     assert (composite["state"], composite["key"]) == ("finished", "thekey")
     assert told.facts["products"]["land"] == {"state": "missing"}
+    assert "alerts" not in told.facts["products"], "nobody watches"
     seen = told.facts["seen"]
     assert (seen["n_clear"]["min"], seen["n_clear"]["max"]) == (0, 5)
     assert seen["never_clear_share"] == pytest.approx(0.25)
@@ -233,3 +234,12 @@ def test_close_names_are_offered(city):
 def test_a_period_that_was_never_planned_is_said(city):
     with pytest.raises(NoDataError, match="jinhua-rs plan 2024Q4"):
         explain.explain("x", Period.parse("2024Q4"), city[0])
+
+
+def test_the_watch_is_told_of_where_it_is(city):
+    plan = city[1]
+    (plan.folder / "tiles" / "alerts").mkdir(parents=True)
+
+    told = about(city, plan.tiles[0].id)
+
+    assert told.facts["products"]["alerts"] == {"state": "missing"}

@@ -11,16 +11,17 @@ from patch_world import CODES, CRS, counties, drawn, put, square
 from pyproj import Geod
 from scipy import ndimage
 
+from jinhua_rs.causes import Cause
 from jinhua_rs.errors import IntegrityError
 from jinhua_rs.layers import Layer
-from jinhua_rs.patches import Ground, measure, trace
+from jinhua_rs.patches import Flags, Ground, measure, trace
 from jinhua_rs.patches.trace import footprints, values_at
 from jinhua_rs.units import mu
 
 
 def traced(folder, flags, **options):
     path = put(folder / "alert.tif", drawn(flags) if isinstance(flags, str) else flags)
-    return trace(path, CODES, **({"min_m2": 400, "hole_m2": 400} | options))
+    return trace([Flags(path, CODES)], **({"min_m2": 400, "hole_m2": 400} | options))
 
 
 def test_pixels_belong_together_where_they_share_a_side(tmp_path):
@@ -94,9 +95,9 @@ def test_a_damaged_or_rotated_map_is_refused(tmp_path):
     broken.write_bytes(b"II*\x00 and no more")
 
     with pytest.raises(IntegrityError, match="missing or damaged"):
-        trace(broken, CODES, min_m2=400, hole_m2=400)
+        trace([Flags(broken, CODES)], min_m2=400, hole_m2=400)
     with pytest.raises(IntegrityError, match="missing or damaged"):
-        trace(tmp_path / "gone.tif", CODES, min_m2=400, hole_m2=400)
+        trace([Flags(tmp_path / "gone.tif", CODES)], min_m2=400, hole_m2=400)
 
 
 def test_a_map_of_another_grid_is_refused(tmp_path):
@@ -116,7 +117,7 @@ PAIR = """
 
 def measured(folder, *, maps=None, units=None, layers=None):
     found, lattice = traced(folder, PAIR)
-    paths = {name: put(folder / f"{name}.tif", values) for name, values in (maps or {}).items()}
+    paths = {name: (put(folder / f"{name}.tif", values),) for name, values in (maps or {}).items()}
     ground = Ground(paths, counties() if units is None else units, layers or {})
     return measure(found.geometry, lattice, ground)
 
@@ -211,3 +212,47 @@ def test_pixels_of_an_outline_beyond_the_map_are_left_out(tmp_path):
 
     assert found.pixels.tolist() == [0]
     assert (lattice.left, lattice.top) == (X0, Y0)
+
+
+# --- which ground is flagged -------------------------------------------------------------------
+
+
+def test_what_is_less_sure_is_no_part_of_a_patch(tmp_path):
+    path = put(tmp_path / "flags.tif", drawn("LLLL\nLLLL"))
+    sure = put(tmp_path / "sure.tif", np.array([[3, 2, 1, 1], [2, 2, 1, 3]], "uint8"))
+
+    found, _ = trace([Flags(path, CODES, (sure, 2))], min_m2=400, hole_m2=400)
+
+    assert [one.area for one in found.geometry] == [400.0], "a pixel alone is too small"
+
+
+def test_a_second_map_counts_where_the_first_flags_nothing(tmp_path):
+    first = put(tmp_path / "first.tif", drawn("LL....\nLL...."))
+    second = put(tmp_path / "second.tif", np.array([[9, 9, 9, 9, 0, 0]] * 2, "uint8"))
+
+    found, _ = trace([Flags(first, CODES), Flags(second, {9: "gain"})], min_m2=400, hole_m2=400)
+
+    assert list(zip(found["kind"], found.geometry.area, strict=True)) == [
+        ("loss", 400.0), ("gain", 400.0)
+    ]  # fmt: skip
+
+
+# --- what a patch is about ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("mine", "cause", "told"),
+    [
+        (square(0, 0, 2, 3), Cause.CLEARED, Cause.MINING),
+        (square(3, 0, 1, 3), Cause.FELLING, Cause.MINING),  # beside the mapped outline
+        (square(-9, 0, 2, 3), Cause.CLEARED, Cause.CLEARED),
+        (square(0, 0, 2, 3), Cause.BAMBOO_HARVEST, Cause.BAMBOO_HARVEST),
+    ],
+)
+def test_ground_laid_bare_in_a_mine_is_mining(tmp_path, mine, cause, told):
+    layer = Layer("mines", gpd.GeoDataFrame(geometry=[mine], crs=CRS), "d")
+    causes = {"cause": np.full((3, 6), cause, "uint8")}
+
+    loss, _ = measured(tmp_path, maps=causes, layers={"mines": layer})
+
+    assert loss.cause == told

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from patch_world import RULES, follow
+from shapely.geometry import box
 
 from jinhua_rs.errors import IntegrityError
 from jinhua_rs.patches import (
@@ -19,12 +20,15 @@ from jinhua_rs.patches import (
     ROLES,
     TRANSITIONS,
     Book,
+    Facts,
+    Patch,
     State,
     Verdict,
     forbidden,
     tier,
     worth,
 )
+from jinhua_rs.schema import Land
 from jinhua_rs.units import M2_PER_MU
 
 WHEN = "2024-10-08T09:00:00+08:00"
@@ -157,9 +161,27 @@ def test_a_kill_in_mid_write_leaves_a_whole_book(tmp_path):
 def test_tiers_begin_at_their_limits():
     limits = (M2_PER_MU - 0.01, M2_PER_MU, 9_999.99, 10_000.0)
 
-    assert [tier(area, RULES) for area in limits] == [
+    assert [tier(sized(area), RULES) for area in limits] == [
         "candidate", "reportable", "reportable", "priority"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "confidence", "told"),
+    [
+        ("loss", 0, "priority"), ("loss", 1, "candidate"), ("loss", 2, "candidate"),
+        ("loss", 3, "priority"), ("gain", 1, "candidate"), ("gain", 2, "priority"),
+    ],
+)  # fmt: skip
+def test_what_is_not_sure_enough_waits_whatever_its_size(kind, confidence, told):
+    assert tier(sized(50_000.0, kind, confidence), RULES) == told
+
+
+def sized(area, kind="loss", confidence=0):
+    facts = Facts(
+        area, area, "330782", "义乌市", None, 0, 0, "", "", confidence, 0, None, None, {}
+    )  # fmt: skip
+    return Patch("330782-2024Q1-0001", kind, 1, box(0, 0, 1, 1), facts, ())
 
 
 @pytest.fixture
@@ -210,3 +232,18 @@ def test_a_patch_wholly_explained_keeps_a_little_weight(two, tmp_path):
     found = worth(with_facts(two, A, overlaps=overlaps), Book(tmp_path / "v.jsonl"), RULES)
 
     assert found[A].weight == 0.1
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        (Land.BAMBOO, "priority"),
+        (Land.SHRUB, "priority"),
+        (Land.CROPLAND, "candidate"),
+        (0, "priority"),
+    ],
+)
+def test_a_loss_where_no_trees_stood_waits(before, told):
+    patch = sized(50_000.0, "loss", 3)
+
+    assert tier(replace(patch, facts=replace(patch.facts, before=int(before))), RULES) == told

@@ -11,7 +11,7 @@ from jinhua_rs.causes import NULLS, Alert, Cause
 from jinhua_rs.change.kernels.fitting import TERMS, fit, terms
 from jinhua_rs.change.kernels.following import DOUBT, State, follow
 from jinhua_rs.change.nulls import Run, explain, guess
-from jinhua_rs.change.series import NDVI, SERIES, days_of, series
+from jinhua_rs.change.series import NDVI, SERIES, bare_ground, days_of, series
 from jinhua_rs.change.votes import Said, judge
 from jinhua_rs.errors import ContractError
 from jinhua_rs.grid import require_same_grid
@@ -41,7 +41,9 @@ def begin(looks: xr.Dataset, options: Alerts, *, prior: npt.NDArray[np.uint8] | 
 
     A robust fit of one year's harmonics (two from ``two_harmonics_from`` looks on) to NDVI,
     NBR, NDMI, red, near infrared and SWIR. A pixel with fewer than ``min_looks`` clear looks,
-    or whose history is itself a change, is not watched.
+    or whose history is itself a change, is not watched. Where clear looks are too few, cloudy
+    ones count that show bare ground beyond doubt: masks take rock and pits for cloud at every date,
+    and what is not watched cannot be seen to heal.
 
     Parameters
     ----------
@@ -59,7 +61,9 @@ def begin(looks: xr.Dataset, options: Alerts, *, prior: npt.NDArray[np.uint8] | 
     """
     shape = looks.sizes["y"], looks.sizes["x"]
     values, days = series(looks), days_of(looks)
-    use = looks["clear"].to_numpy().reshape(values.shape[1:]) & np.isfinite(values[NDVI])
+    clear = looks["clear"].to_numpy().reshape(values.shape[1:]) & np.isfinite(values[NDVI])
+    few = clear.sum(axis=0) < options.min_looks
+    use = clear | (bare_ground(values) & few)
     least = (options.min_looks, max(options.min_looks, options.two_harmonics_from))
     course, spread, kept = fit(values, use, terms(days), least, _CUT)
     unsound = _unsound(values, use, days, course) | (np.abs(course) > 3).any(axis=(0, 1))

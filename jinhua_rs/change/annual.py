@@ -13,7 +13,7 @@ from jinhua_rs.change.reasons import reasons
 from jinhua_rs.change.series import NDVI
 from jinhua_rs.errors import ConfigError
 from jinhua_rs.grid import require_same_grid
-from jinhua_rs.schema import TREE_CLASSES, Change, Forest, check, described
+from jinhua_rs.schema import FOREST_CANOPY, TREE_CLASSES, Change, Forest, Land, check, described
 
 __all__ = ["MARGIN", "Evidence", "forest_change", "tree_change"]
 
@@ -30,6 +30,7 @@ _UNSEEN = 255
 _STEPS = 250
 _TREES = tuple(f"p{code:d}" for code in TREE_CLASSES)
 _HALF = 0.5
+_TENDED = (Land.ORCHARD, Land.CROPLAND)
 _CONFIRMED = 2
 """Hits from which the watch bears a change out."""
 _SURE = 3
@@ -140,9 +141,11 @@ def tree_change(
     What :func:`forest_change` finds must also be likely: the product of the probabilities of
     trees in one map and of no trees in the other is at least 0.4, and so is its mean over the
     3 x 3 pixels around. A change that the watch did not see although it looked is none, nor is a
-    gain that a year between does not show. Forest that the watch saw laid bare three times, and
-    that has not come back, is lost even where the later map, which may not know such ground,
-    says trees, or has not seen it: masks take fresh bare ground for cloud.
+    gain that a year between does not show. Trees that grow among shrub are no event that a watch
+    could see: where the year between shows them too, its silence says nothing, but for fields and
+    orchards, which look like trees on other dates. Forest that the watch saw laid bare three
+    times, and that has not come back, is lost even where the later map, which may not know such
+    ground, says trees, or has not seen it: masks take fresh bare ground for cloud.
 
     Parameters
     ----------
@@ -170,7 +173,7 @@ def tree_change(
         was, now = _trees(before), _trees(after)
         lost &= _likely(was * (1 - now))
         gained &= _likely(now * (1 - was))
-    told = _told(evidence, codes.shape)
+    told = _told(evidence, _slow(evidence.between, before), codes.shape)
     laid_bare = told.laid_bare & (before["forest"].to_numpy() == Forest.FOREST)
     kept = (lost & ~told.against_loss) | (gained & ~told.against_gain) | laid_bare
     for_it = np.where(gained, told.for_gain, told.for_loss)
@@ -211,7 +214,20 @@ class _Told:
     laid_bare: Booleans
 
 
-def _told(evidence: Evidence, shape: tuple[int, ...]) -> _Told:
+def _slow(between: xr.Dataset | None, before: xr.Dataset) -> Booleans:
+    """Tell where trees of the year between may have grown slowly: on no field, and canopy there."""
+    shape = before["forest"].shape
+    if between is None or not set(_TREES) <= set(between.data_vars):
+        return np.zeros(shape, np.bool_)
+    grown = _trees(between) >= _HALF
+    if "canopy" in between:
+        grown &= between["canopy"].to_numpy() >= FOREST_CANOPY
+    if "landcover" in before:
+        grown &= ~np.isin(before["landcover"].to_numpy(), _TENDED)
+    return grown
+
+
+def _told(evidence: Evidence, slow: Booleans, shape: tuple[int, ...]) -> _Told:
     """
     Hear the evidence.
 
@@ -223,7 +239,7 @@ def _told(evidence: Evidence, shape: tuple[int, ...]) -> _Told:
     if evidence.between is not None and set(_TREES) <= set(evidence.between.data_vars):
         trees = _trees(evidence.between)
         told.for_loss[...] += trees < _HALF
-        told.for_gain[...] += trees >= _HALF
+        told.for_gain[...] += slow
         told.against_gain[...] |= trees < _HALF
     if evidence.watch is not None:
         state = {name: array.to_numpy() for name, array in evidence.watch.data_vars.items()}
@@ -232,7 +248,7 @@ def _told(evidence: Evidence, shape: tuple[int, ...]) -> _Told:
         told.for_loss[...] += (run == LOSS) & (hits >= _CONFIRMED)
         told.for_gain[...] += (run == GAIN) & (hits >= _CONFIRMED)
         told.against_loss[...] |= nothing | ((run == GAIN) & (hits >= _CONFIRMED))
-        told.against_gain[...] |= nothing | ((run == LOSS) & (hits >= _CONFIRMED))
+        told.against_gain[...] |= (nothing & ~slow) | ((run == LOSS) & (hits >= _CONFIRMED))
         left = state["history"][NDVI, 0] + state["alert_size"]
         told.laid_bare[...] = (run == LOSS) & (hits >= _SURE) & (left < BARE_NDVI)
     return told

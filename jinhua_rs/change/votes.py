@@ -30,6 +30,10 @@ water cloud over forest: 0.9-1.7 times); soil, rock and roofs laid bare do not (
 _DARKER = 0.03
 _BARE_DROP = 0.20
 _BARE_RED = 0.05
+"""
+Ground laid bare: NDVI falls and red rises by so much; rock that greens the other way round, though
+its near infrared may fall.
+"""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -93,7 +97,7 @@ def _vote(now: Floats, limits: Floats, clear: Booleans, said: Said) -> Bytes:
     """Judge one look, and count what is passed over."""
     below, above = (now[:3] < -limits).sum(axis=0), (now[:3] > limits).sum(axis=0)
     red, nir, swir = now[RED], now[NIR], now[SWIR]
-    greener = (red < 0.01) & (nir > 0)
+    greener = ((red < 0.01) & (nir > 0)) | ((red < -_BARE_RED) & (now[NDVI] > _BARE_DROP))
     vote = np.where(below >= 2, LOSS, np.where((above >= 2) & greener, GAIN, 0)).astype(np.uint8)
     vote[(above >= 2) & ~greener] = DOUBT
     flood = (now[NDVI] < -limits[NDVI]) & (now[NDMI] > limits[NDMI])

@@ -207,7 +207,7 @@ def rows(register: Register, book: Book, rules: Patches, label: str) -> Iterator
             version=patch.version + counts[patch.id],
             newest=newest.get(patch.id),
             parents="、".join(sorted(set(parents.get(patch.id, ())))),
-            tier=tier(patch.facts.area_m2, rules),
+            tier=tier(patch, rules),
             label=label,
         )
 

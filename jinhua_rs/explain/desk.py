@@ -17,7 +17,6 @@ from jinhua_rs.planning import Plan
 from jinhua_rs.settings import Settings
 
 __all__ = [
-    "PRODUCTS",
     "Desk",
     "Explanation",
     "Line",
@@ -27,7 +26,8 @@ __all__ = [
     "open_desk",
 ]
 
-PRODUCTS = ("composite", "land", "refined", "forest", "change")
+WATCH = "alerts"
+PRODUCTS = ("composite", "land", "refined", "forest", WATCH, "change")
 
 _STEM = re.compile("[ /]")
 _KINDS = {"tile": "瓦片", "scene": "影像", "header": "文件头", "asset": "文件"}
@@ -90,6 +90,12 @@ class Desk:
             return Certificate.from_json(path.read_bytes()) if path.is_file() else None
         except IntegrityError:
             return None
+
+    @property
+    def products(self) -> tuple[str, ...]:
+        """Products that the period has or should have: alerts only where the ground is watched."""
+        watched = self.plan.settings.alerts.enabled or (self.plan.folder / "tiles" / WATCH).is_dir()
+        return tuple(name for name in PRODUCTS if watched or name != WATCH)
 
     def piece(self, product: str, tile: str) -> Path:
         """Folder of a tile of a product."""

@@ -11,7 +11,6 @@ from odc.geo.xr import rasterize
 from jinhua_rs import store
 from jinhua_rs.certificate.document import SET_ASIDE
 from jinhua_rs.explain.desk import (
-    PRODUCTS,
     Desk,
     Explanation,
     Line,
@@ -35,7 +34,10 @@ _LOOKS = {
 
 def explain_tile(desk: Desk, tile: Tile) -> Explanation:
     """Say what became of a tile: products, looks, scenes used and left out, history."""
-    period, products = desk.plan.period, {name: _product(desk, name, tile) for name in PRODUCTS}
+    period, products = (
+        desk.plan.period,
+        {name: _product(desk, name, tile) for name in desk.products},
+    )
     scenes = [_look(desk, tile, scene) for scene in desk.plan.scenes_of(tile)]
     seen = _seen(desk, tile) if products["composite"]["state"] == "finished" else None
     history = desk.about_tile(tile.id)

@@ -7,7 +7,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from jinhua_rs.explain.desk import PRODUCTS, Desk, Explanation, Line
+from jinhua_rs.explain.desk import Desk, Explanation, Line
 from jinhua_rs.planning import PUBLISHED
 from jinhua_rs.schema import INDICATORS, Status
 
@@ -20,7 +20,7 @@ def explain_unit(desk: Desk, unit: gpd.GeoDataFrame) -> Explanation:
     """Say how far a county is, and what stands in the table that was published."""
     code, row = str(unit.index[0]), unit.iloc[0]
     tiles = [t.id for t in desk.plan.settings.grid.tiles(row["geometry"])]
-    finished = {p: [t for t in tiles if desk.sidecar(p, t)] for p in PRODUCTS}
+    finished = {p: [t for t in tiles if desk.sidecar(p, t)] for p in desk.products}
     published = _published(desk, code)
     facts = {
         "subject": code,

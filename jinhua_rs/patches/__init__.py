@@ -5,7 +5,7 @@ from jinhua_rs.patches.keeping import LINEAGE, PATCHES, read_register, write_reg
 from jinhua_rs.patches.measure import Ground, measure
 from jinhua_rs.patches.nouns import OVERLAPS, Facts, Link, Patch, Register, Sighting
 from jinhua_rs.patches.summary import by_county, screen
-from jinhua_rs.patches.trace import trace
+from jinhua_rs.patches.trace import Flags, trace
 from jinhua_rs.patches.value import Worth, tier, worth
 from jinhua_rs.patches.verdicts import TRANSITIONS, Book, Verdict, forbidden
 from jinhua_rs.patches.words import CONFIDENCE, KINDS, REASONS, RELATIONS, ROLES, TIERS, State
@@ -23,6 +23,7 @@ __all__ = [
     "TRANSITIONS",
     "Book",
     "Facts",
+    "Flags",
     "Ground",
     "Link",
     "Memory",

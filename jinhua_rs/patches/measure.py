@@ -1,7 +1,7 @@
 """What is true of each patch: area, unit, classes, days, confidence, overlaps."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import shapely
 from numpy.typing import NDArray
 from pyproj import CRS
 
+from jinhua_rs.causes import Cause
 from jinhua_rs.layers import Layer, column
 from jinhua_rs.patches.nouns import OVERLAPS, Facts
 from jinhua_rs.patches.trace import Footprints, Lattice, footprints, values_at
@@ -25,6 +26,9 @@ _NAMES = {
 }
 """Fields of a layer that may hold what a feature is called, the first that is there counts."""
 _EPOCH = date(1970, 1, 1)
+_MAY_BE_MINING = {Cause.FELLING, Cause.CLEARED, Cause.OTHER_LOSS}
+_MINE_RIM_PX = 3
+"""A pit grows beyond its mapped outline, and outlines are some metres off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +38,12 @@ class Ground:
 
     ``maps`` holds paths of GeoTIFFs on the grid of the patches, any of ``before``, ``after``
     (:class:`~jinhua_rs.schema.Land`), ``first_day``, ``last_day`` (days since 1970-01-01),
-    ``confidence``, ``cause``, ``size``, ``looks``; one that is missing is not known. ``units`` are
+    ``confidence``, ``cause``, ``size``, ``looks``; one that is missing is not known, of several of
+    codes the first that is above 0 at a pixel counts. ``units`` are
     the counties, index code, column ``name_zh``; ``layers`` those that were supplied, by role.
     """
 
-    maps: Mapping[str, Path]
+    maps: Mapping[str, Sequence[Path]]
     units: gpd.GeoDataFrame
     layers: Mapping[str, Layer]
 
@@ -69,6 +74,7 @@ def measure(outlines: gpd.GeoSeries, lattice: Lattice, ground: Ground) -> list[F
         "permit": _largest_name(shapes, ground.layers, "permits", ""),
         "township": _largest_name(shapes, ground.layers, "townships", None),
     }
+    columns["cause"] = _mining(shapes, columns["cause"], ground.layers.get("mines"), lattice)
     units = _largest(shapes, ground.units)
     overlaps = {role: _overlap(shapes, ground.layers.get(role)) for role in OVERLAPS}
     return [
@@ -90,11 +96,13 @@ class _Pixels:
 
     found: Footprints
     lattice: Lattice
-    maps: Mapping[str, Path]
+    maps: Mapping[str, Sequence[Path]]
 
     def _values(self, name: str) -> pd.Series | None:
-        path = self.maps.get(name)
-        return None if path is None else values_at(path, self.found, self.lattice)
+        layers = [values_at(path, self.found, self.lattice) for path in self.maps.get(name, ())]
+        for later in layers[1:]:
+            layers[0] = layers[0].where(layers[0] > 0, later)
+        return layers[0] if layers else None
 
     def _all(self, values: pd.Series) -> pd.Series:
         return values.reindex(range(self.found.n))
@@ -157,6 +165,24 @@ def _largest(shapes: gpd.GeoSeries, features: gpd.GeoDataFrame) -> NDArray[np.in
     order = np.lexsort((-theirs, shared, mine))
     best[mine[order]] = theirs[order]
     return best
+
+
+def _mining(
+    shapes: gpd.GeoSeries, causes: list[object], mines: Layer | None, lattice: Lattice
+) -> list[object]:
+    """
+    Call a loss mining where half of it lies in a mine, or on the rim around it.
+
+    Bare rock of a pit and of a building site look alike: the layer of mines tells them apart.
+    """
+    if mines is None:
+        return causes
+    rim = mines.frame.geometry.buffer(_MINE_RIM_PX * lattice.pixel_m)
+    wide = replace(mines, frame=mines.frame.set_geometry(rim))
+    return [
+        int(Cause.MINING) if cause in _MAY_BE_MINING and 2 * (shared or 0.0) >= area else cause
+        for cause, shared, area in zip(causes, _overlap(shapes, wide), shapes.area, strict=True)
+    ]
 
 
 def _largest_name(

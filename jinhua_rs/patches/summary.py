@@ -41,7 +41,7 @@ def by_county(
     found: Counter[tuple[str, str]] = Counter()
     ground: dict[tuple[str, str], float] = {}
     for patch in (one for one in register.seen_now if one.id not in rejected):
-        where, size = patch.facts.county, tier(patch.facts.area_m2, rules)
+        where, size = patch.facts.county, tier(patch, rules)
         found[where, f"{patch.kind}_{size}_n"] += 1
         if size != "candidate":
             found[where, f"{patch.kind}_n"] += 1

@@ -1,6 +1,6 @@
 """From flagged pixels to outlines: 4-connected, small holes filled, in one piece for the city."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import IntegrityError
 
-__all__ = ["Footprints", "Lattice", "footprints", "trace", "values_at"]
+__all__ = ["Flags", "Footprints", "Lattice", "footprints", "trace", "values_at"]
 
 _STRIP = 2048
 """Rows that are read at a time, so that memory does not grow with the map."""
@@ -49,18 +49,37 @@ class Footprints:
     n: int
 
 
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """
+    A map that tells of change, and which of it is flagged.
+
+    Attributes
+    ----------
+    raster : Path
+        GeoTIFF of one band, uint8 classes, square pixels.
+    codes : Mapping of class code to kind
+        What is flagged: ``{2: "loss", 3: "gain"}``. Other codes are ground between patches.
+    sure : (Path, int), optional
+        Map of the confidence on the same grid, and the least at which a pixel is flagged; where
+        there is no such map, every pixel is.
+    """
+
+    raster: Path
+    codes: Mapping[int, str]
+    sure: tuple[Path, int] | None = None
+
+
 def trace(
-    raster: Path, codes: Mapping[int, str], *, min_m2: float, hole_m2: float
+    flags: Sequence[Flags], *, min_m2: float, hole_m2: float
 ) -> tuple[gpd.GeoDataFrame, Lattice]:
     """
     Outline the flagged ground of a map, the whole map at once, so that no tile leaves a seam.
 
     Parameters
     ----------
-    raster : Path
-        GeoTIFF of one band, uint8 classes, square pixels.
-    codes : Mapping of class code to kind
-        What is flagged: ``{2: "loss", 3: "gain"}``. Other codes are ground between patches.
+    flags : sequence of Flags
+        At least one, on one grid; a later one counts where those before it flag nothing.
     min_m2 : float
         Patches smaller than this are left out; compared before holes are filled.
     hole_m2 : float
@@ -81,17 +100,19 @@ def trace(
     IntegrityError
         If the map cannot be read, is no class map, or is rotated.
     """
-    with _opened(raster) as source:
-        lattice = _lattice(source, raster.name)
-        values = source.read(1)
-        transform = source.transform
-    flagged = np.isin(values, list(codes))
+    with _opened(flags[0].raster) as source:
+        lattice, transform = _lattice(source, flags[0].raster.name), source.transform
+    names = sorted({kind for one in flags for kind in one.codes.values()})
+    flagged = np.zeros(lattice.shape, "uint8")
+    for one in flags:
+        for code, kind in one.codes.items():
+            flagged[(flagged == 0) & _flagged(one, code, lattice)] = 1 + names.index(kind)
     kinds, outlines = [], []
-    for shape, code in shapes(values, mask=flagged, connectivity=4, transform=transform):
+    for shape, number in shapes(flagged, mask=flagged > 0, connectivity=4, transform=transform):
         shell, *holes = shape["coordinates"]
         outline = Polygon(shell, holes)
         if outline.area >= min_m2:
-            kinds.append(codes[int(code)])
+            kinds.append(names[int(number) - 1])
             outlines.append(_filled(outline, hole_m2))
     found = gpd.GeoDataFrame({"kind": kinds}, geometry=outlines, crs=lattice.crs)
     return _in_order(found), lattice
@@ -125,11 +146,7 @@ def values_at(raster: Path, found: Footprints, lattice: Lattice) -> pd.Series:
         If the map cannot be read or does not lie on the grid.
     """
     with _opened(raster) as source:
-        if _lattice(source, raster.name) != lattice:
-            raise IntegrityError(
-                f"{raster.name} does not lie on the grid of the patches; run the period again",
-                zh=f"{raster.name} 与图斑格网不一致；请重新运行该时段",
-            )
+        _require_lattice(source, raster.name, lattice)
         height, width = lattice.shape
         values = np.empty(len(found.pixels), dtype=source.dtypes[0])
         strip = found.pixels // (width * _STRIP)
@@ -159,6 +176,29 @@ def _lattice(source: rasterio.io.DatasetReader, name: str) -> Lattice:
             zh=f"{name} 不是单波段方形像元地图；请重新运行该时段",
         )
     return Lattice(at.c, at.f, at.a, source.shape, str(source.crs))
+
+
+def _flagged(flags: Flags, code: int, lattice: Lattice) -> NDArray[np.bool_]:
+    """Tell where a map holds a code, and is sure of it."""
+    found: NDArray[np.bool_] = _read(flags.raster, lattice) == code
+    if flags.sure is None or not flags.sure[0].is_file():
+        return found
+    return found & (_read(flags.sure[0], lattice) >= flags.sure[1])
+
+
+def _read(raster: Path, lattice: Lattice) -> NDArray[np.uint8]:
+    with _opened(raster) as source:
+        _require_lattice(source, raster.name, lattice)
+        values: NDArray[np.uint8] = source.read(1)
+    return values
+
+
+def _require_lattice(source: rasterio.io.DatasetReader, name: str, lattice: Lattice) -> None:
+    if _lattice(source, name) != lattice:
+        raise IntegrityError(
+            f"{name} does not lie on the grid of the patches; run the period again",
+            zh=f"{name} 与图斑格网不一致；请重新运行该时段",
+        )
 
 
 def _filled(outline: Polygon, hole_m2: float) -> Polygon:

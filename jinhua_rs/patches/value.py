@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from jinhua_rs.patches.nouns import OVERLAPS, Patch, Register
 from jinhua_rs.patches.verdicts import Book
 from jinhua_rs.patches.words import State
+from jinhua_rs.schema import Land
 from jinhua_rs.settings import Patches
 from jinhua_rs.units import hectares, mu
 
@@ -14,6 +15,7 @@ __all__ = ["Worth", "tier", "worth"]
 
 _REAL = (State.CONFIRMED, State.REPAIR, State.CLOSED)
 _LEAST_WEIGHT = 0.1
+_BARE_OF_TREES = {Land.CROPLAND, Land.BUILT, Land.BARE, Land.WATER}
 
 Likeness = tuple[str, int, int]
 """Kind, confidence and cause: patches that are alike."""
@@ -34,16 +36,22 @@ class Worth:
     rank: int
 
 
-def tier(area_m2: float, rules: Patches) -> str:
+def tier(patch: Patch, rules: Patches) -> str:
     """
     Tell ``candidate``, ``reportable`` or ``priority`` by area.
 
-    >>> [tier(area, Patches()) for area in (600.0, 700.0, 10_000.0)]
-    ['candidate', 'reportable', 'priority']
+    A patch whose confidence is below the one from which its kind is reported waits as
+    ``candidate``, whatever its size, and so does a loss where no trees, shrub or orchard stood; what
+    is not known (0) speaks against neither.
     """
-    if hectares(area_m2) >= rules.priority_ha:
-        return "priority"
-    return "reportable" if mu(area_m2) >= rules.reportable_mu else "candidate"
+    facts = patch.facts
+    least = rules.report_loss if patch.kind == "loss" else rules.report_gain
+    waits = 0 < facts.confidence < least or (
+        patch.kind == "loss" and facts.before in _BARE_OF_TREES
+    )
+    if waits or mu(facts.area_m2) < rules.reportable_mu:
+        return "candidate"
+    return "priority" if hectares(facts.area_m2) >= rules.priority_ha else "reportable"
 
 
 def worth(register: Register, book: Book, rules: Patches) -> dict[str, Worth]:

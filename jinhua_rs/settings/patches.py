@@ -24,6 +24,12 @@ class Patches(Section):
     """A patch from this area on goes first, hectares."""
     same_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Patches of two periods are one where they share this much of the smaller."""
+    least_confidence: Annotated[int, Field(ge=1, le=3)] = 2
+    """Confidence from which an alert is part of a patch; what was seen once waits on the map."""
+    report_loss: Annotated[int, Field(ge=1, le=3)] = 3
+    """Confidence from which a loss is reported; a patch that is less sure waits as candidate."""
+    report_gain: Annotated[int, Field(ge=1, le=3)] = 2
+    """The same for a gain."""
     real_low: Share = 0.5
     """Expected share of real patches among those of low, or unknown, confidence."""
     real_high: Share = 0.75

@@ -27,7 +27,9 @@ SECTIONS := \
 	benchmarks.casework \
 	benchmarks.twin_accuracy \
 	benchmarks.refinement \
-	benchmarks.real_labels
+	benchmarks.real_labels \
+	benchmarks.patch_accuracy \
+	benchmarks.romania_change
 
 # Rewrites docs/validation.md; wants a quiet machine and about an hour.
 validation: $(VENV)/.dev

@@ -41,14 +41,13 @@ def tier(patch: Patch, rules: Patches) -> str:
     Tell ``candidate``, ``reportable`` or ``priority`` by area.
 
     A patch whose confidence is below the one from which its kind is reported waits as
-    ``candidate``, whatever its size, and so does a loss where no trees, shrub or orchard stood; what
-    is not known (0) speaks against neither.
+    ``candidate``, whatever its size, and so does a loss where no trees, shrub or orchard stood;
+    what is not known (0) speaks against neither.
     """
     facts = patch.facts
     least = rules.report_loss if patch.kind == "loss" else rules.report_gain
-    waits = 0 < facts.confidence < least or (
-        patch.kind == "loss" and facts.before in _BARE_OF_TREES
-    )
+    waits = 0 < facts.confidence < least
+    waits |= patch.kind == "loss" and facts.before in _BARE_OF_TREES
     if waits or mu(facts.area_m2) < rules.reportable_mu:
         return "candidate"
     return "priority" if hectares(facts.area_m2) >= rules.priority_ha else "reportable"

@@ -7,6 +7,7 @@ from math import hypot
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 
 from jinhua_rs import __version__, catalog, landcover, regions, report, schema
@@ -27,7 +28,7 @@ from jinhua_rs.report import (
 )
 from jinhua_rs.scene import SceneDecision
 
-__all__ = ["Numbers", "brief", "headline"]
+__all__ = ["Numbers", "brief", "city_first", "headline"]
 
 Rows = Sequence[dict[str, Any]]
 """Indicator rows, ``schema.ROW_COLUMNS``."""
@@ -48,7 +49,8 @@ class Numbers:
     (or ``elevation``), 0-1.
 
     ``effects`` is what each step of refinement did to the map (:mod:`jinhua_rs.effects`),
-    ``heard`` the earlier years that were heard.
+    ``heard`` the earlier years that were heard; ``alerts`` the ground in alert
+    (:func:`jinhua_rs.forest.alert_areas`).
     """
 
     rows: Rows
@@ -59,6 +61,7 @@ class Numbers:
     series: pd.DataFrame = field(default_factory=lambda: schema.rows([]))
     lost: Mapping[str, float] = field(default_factory=dict)
     effects: pd.DataFrame = field(default_factory=pd.DataFrame)
+    alerts: pd.DataFrame = field(default_factory=pd.DataFrame)
     heard: tuple[int, ...] = ()
 
 
@@ -90,12 +93,13 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
             TargetLine(key=key, **target.model_dump())
             for key, target in plan.settings.targets.items()
         ),
-        model=(*_model_facts(card), *_lost_facts(numbers.lost)),
+        model=(*_model_facts(card), *_screening_facts(card), *_lost_facts(numbers.lost)),
         accuracy=_accuracy_facts(card),
         certificate=_certificate_facts(written, numbers.widened),
         checks=() if written is None else _checks(plan, written),
         refinement=_refinement_facts(plan, numbers.heard),
         effects=_effects(numbers.effects),
+        alerts=report.alert_areas(numbers.alerts),
         version=__version__,
         credits=_credits(plan),
         rules=_rules(plan),
@@ -155,14 +159,15 @@ def _failed(plan: Plan) -> int:
 
 def headline(plan: Plan, rows: Rows) -> dict[str, Any]:
     """Return the row of the whole area's tree cover."""
-    whole = _city_first(plan).index[0]
+    whole = city_first(plan).index[0]
     found = (r for r in rows if r["unit"] == whole and r["indicator"] == "tree_cover_share")
     return next(found)
 
 
-def _city_first(plan: Plan) -> pd.DataFrame:
+def city_first(plan: Plan) -> gpd.GeoDataFrame:
+    """Return the units of a plan, the city first."""
     order = plan.units["level"].map(regions.LEVELS.index)
-    ordered: pd.DataFrame = plan.units.assign(order=order).sort_values("order", kind="stable")
+    ordered: gpd.GeoDataFrame = plan.units.assign(order=order).sort_values("order", kind="stable")
     return ordered
 
 
@@ -182,7 +187,7 @@ def _units(plan: Plan) -> tuple[Unit, ...]:
             level=str(unit["level"]),
             area_m2=float(unit["geometry"].area),
         )
-        for code, unit in _city_first(plan).iterrows()
+        for code, unit in city_first(plan).iterrows()
     )
 
 
@@ -241,6 +246,23 @@ def _model_facts(card: landcover.ModelCard) -> tuple[Fact, ...]:
             Words("训练样本", "Samples"), Words(f"{card.samples.used} 个", f"{card.samples.used}")
         ),
     )
+
+
+def _screening_facts(card: landcover.ModelCard) -> Iterator[Fact]:
+    """Tell how far the labels of the samples were believed."""
+    found = card.screening
+    if found is not None:
+        clean, look, drop = (
+            sum(getattr(one, name) for one in found.classes) for name in ("clean", "look", "drop")
+        )
+        done = ("已剔除", "left out") if found.dropped else ("仅列出、未剔除", "told, not left out")
+        yield Fact(
+            Words("样本标签筛查", "Labels screened"),
+            Words(
+                f"可信 {clean}、建议复核 {look}、存疑 {drop}（{done[0]}）",
+                f"{clean} clean, {look} to look at again, {drop} doubtful ({done[1]})",
+            ),
+        )
 
 
 def _lost_facts(lost: Mapping[str, float]) -> Iterator[Fact]:

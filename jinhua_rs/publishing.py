@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 
 from jinhua_rs import __version__, causes, effects, forest, report, schema, store
-from jinhua_rs.briefing import Numbers, brief, headline
+from jinhua_rs.briefing import Numbers, brief, city_first, headline
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.estimation.trend import trend_rows
 from jinhua_rs.history import Publication, publications
@@ -94,7 +94,10 @@ def publish(
         maps = _write_maps(products, part, run_id, progress)
         numbers = _with_trend(plan, _numbers(products, baseline, maps, progress), earlier)
         numbers = replace(
-            numbers, effects=_effects(plan, maps), heard=_heard(products.tiles["refined"])
+            numbers,
+            effects=_effects(plan, maps),
+            heard=_heard(products.tiles["refined"]),
+            alerts=_alerts(plan, maps),
         )
         _require_seen(plan, numbers)
         data = brief(plan, numbers, products.model, run_id=run_id, now=now)
@@ -261,6 +264,13 @@ def _lost(products: Products) -> dict[str, float]:
 def _effects(plan: Plan, maps: Mapping[str, Path]) -> pd.DataFrame:
     gate = plan.settings.gates.min_clear_share
     return effects.step_effects(maps["steps"], plan.units, min_clear_share=gate)
+
+
+def _alerts(plan: Plan, maps: Mapping[str, Path]) -> pd.DataFrame:
+    """Measure the ground in alert; city first, as the report orders units."""
+    if not {"alert", "alert_confidence"} <= set(maps):
+        return pd.DataFrame()
+    return forest.alert_areas(maps["alert"], maps["alert_confidence"], city_first(plan))
 
 
 def _heard(tiles: Mapping[str, Path]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from shapely.geometry import box
 
 from jinhua_rs import schema
 from jinhua_rs.errors import ConfigError, ContractError
-from jinhua_rs.forest import ForestMaps, change_rows, coverage_rows
+from jinhua_rs.forest import ForestMaps, alert_areas, change_rows, coverage_rows
 from jinhua_rs.period import Period
 
 LEFT, TOP, SIDE = 500_000.0, 3_200_000.0, 200  # 2 km x 2 km in pixels of 10 m
@@ -345,3 +345,22 @@ def test_ground_unlike_training_is_a_row_of_every_unit_and_judged_by_nobody(
     assert rows["value"].to_dict() == pytest.approx(
         {"city": 100 * 4000 / 38400, "A": 0.0, "B": 25.0, "zone": 25.0}
     )
+
+
+def test_ground_in_alert_is_measured_by_unit_and_confidence(tmp_path, units):
+    alert = np.zeros((SIDE, SIDE), "uint8")
+    alert[:100] = 1  # watched; A holds the first 120 columns
+    alert[:10, :10], alert[:5, 190:] = 2, 3
+    confidence = np.zeros((SIDE, SIDE), "uint8")
+    confidence[:10, :4], confidence[:10, 4:10], confidence[:5, 190:] = 3, 1, 2
+
+    found = alert_areas(
+        write(tmp_path / "a.tif", alert, 0), write(tmp_path / "c.tif", confidence, 0), units
+    )
+
+    assert found.loc["A"].to_dict() == {
+        "watched": 120.0, "loss_1": 0.6, "loss_2": 0.0, "loss_3": 0.4,
+        "gain_1": 0.0, "gain_2": 0.0, "gain_3": 0.0,
+    }  # fmt: skip
+    assert found.loc["B", ["watched", "gain_2", "loss_3"]].tolist() == [80.0, 0.5, 0.0]
+    assert found.loc["zone", "loss_1"] == 0.0 and found.loc["city", "watched"] == 200.0

@@ -24,6 +24,7 @@ from jinhua_rs.figures import Words
 from jinhua_rs.period import Period
 from jinhua_rs.refine import STEPS
 from jinhua_rs.report import (
+    AlertArea,
     Fact,
     Gate,
     ReportData,
@@ -509,6 +510,28 @@ def test_every_outlet_tells_what_refinement_did(tmp_path):
     assert [cell.value for cell in sheet[3]][4:] == [699_000, -1000, -15_000, 0.01, 1_000_000]
     assert [cell.value for cell in sheet[6]][4:8] == ["—"] * 4
     assert report.from_json(paths.json.read_text(encoding="utf-8")).effects == data.effects
+
+
+def watched(unit, loss, gain):
+    return AlertArea(unit=unit, watched_ha=100.0, loss_ha=loss, gain_ha=gain)
+
+
+def test_every_outlet_tells_the_ground_in_alert_by_confidence(tmp_path):
+    areas = (watched(CITY, (3.0, 2.0, 1.0), (0.0, 0.5, 0.0)), watched(EAST, (0.0,) * 3, (0.0,) * 3))
+    data = make(alerts=areas)
+
+    text, table = read(html.render(data, {}))
+    paths = report.write(tmp_path / "report", data, {})
+
+    assert "植被变化预警" in text and "不得用于评价" in text
+    city = next(cells for cells in table if "45.0" in cells[1:2])
+    assert [cell.strip() for cell in city][:7] == [
+        "金华市", "45.0", "30.0", "15.0", "0.0", "7.5", "0.0",
+    ]  # fmt: skip
+    sheet = openpyxl.load_workbook(paths.xlsx)["预警面积"]
+    assert [cell.value for cell in sheet[2]][1:] == [CITY, "金华市", 100, 45, 30, 15, 0, 7.5, 0]
+    assert report.from_json(paths.json.read_text(encoding="utf-8")).alerts == areas
+    assert "植被变化预警（本期监测）" not in read(html.render(make(), {}))[0]
 
 
 def test_the_page_asks_nothing_of_anyone_and_runs_nothing():

@@ -4,7 +4,7 @@ import pyogrio
 import pytest
 from test_landcover_screening import FEATURES, HOW, samples
 
-from jinhua_rs import landcover, store
+from jinhua_rs import briefing, landcover, store
 from jinhua_rs.grid import Grid
 from jinhua_rs.samples import read_samples
 from jinhua_rs.settings import Model
@@ -65,3 +65,14 @@ def test_ids_stay_text(tmp_path, note):
 
     told = pyogrio.read_dataframe(tmp_path / "model" / DOUBTFUL)
     assert set(told["id"]) == {note}
+
+
+def test_the_report_tells_how_far_labels_were_believed(tmp_path):
+    card = taught(tmp_path / "model", "tell")
+
+    (fact,) = briefing._screening_facts(card)
+
+    names = ("clean", "look", "drop")
+    told = [sum(getattr(one, name) for one in card.screening.classes) for name in names]
+    assert fact.text.zh == f"可信 {told[0]}、建议复核 {told[1]}、存疑 {told[2]}（仅列出、未剔除）"
+    assert not list(briefing._screening_facts(card.model_copy(update={"screening": None})))

@@ -6,6 +6,7 @@ Every picture carries its data dates, run, sources and, for simulated data, the 
 """
 
 from jinhua_rs.estimation.printed import DASH, percent, shown
+from jinhua_rs.figures.alert_bars import CountyAlerts, alert_bars
 from jinhua_rs.figures.bars import Bar, interval_bars
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.chips import CHIP_PX, Look, chip
@@ -38,6 +39,7 @@ __all__ = [
     "Bar",
     "Caption",
     "Category",
+    "CountyAlerts",
     "CountyPatches",
     "Course",
     "Estimate",
@@ -49,6 +51,7 @@ __all__ = [
     "Ramp",
     "Rungs",
     "Words",
+    "alert_bars",
     "change_map",
     "chip",
     "choropleth",

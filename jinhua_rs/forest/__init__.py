@@ -8,10 +8,12 @@ from jinhua_rs.forest.definitions import (
     land_uses,
     statutory_change_rows,
 )
+from jinhua_rs.forest.watched import alert_areas
 
 __all__ = [
     "ForestMaps",
     "Judged",
+    "alert_areas",
     "calibrated_rows",
     "change_rows",
     "coverage_rows",

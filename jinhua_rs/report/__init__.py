@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from jinhua_rs.report.alerted import AlertArea, alert_areas
 from jinhua_rs.report.data import (
     Fact,
     Gate,
@@ -33,6 +34,7 @@ from jinhua_rs.store import whole
 
 __all__ = [
     "FIGURES",
+    "AlertArea",
     "Fact",
     "Gate",
     "ReportData",
@@ -45,6 +47,7 @@ __all__ = [
     "Tally",
     "TargetLine",
     "Unit",
+    "alert_areas",
     "draw",
     "from_json",
     "records",

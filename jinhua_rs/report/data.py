@@ -12,6 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from jinhua_rs.errors import ContractError, IntegrityError
 from jinhua_rs.figures import Estimate, Words
 from jinhua_rs.period import ZONE
+from jinhua_rs.report.alerted import AlertArea
 from jinhua_rs.report.said import Said
 from jinhua_rs.scene import SceneDecision
 from jinhua_rs.schema import ROW_COLUMNS
@@ -256,6 +257,8 @@ class ReportData:
         Which steps the map went through, and which years were heard.
     effects : tuple of StepEffect
         What each of these steps did, by unit.
+    alerts : tuple of AlertArea
+        Ground watched and in alert, by unit; empty where the watch was off.
     version : str
         Of the software.
     credits : tuple of Words
@@ -288,6 +291,7 @@ class ReportData:
     checks: tuple[SceneCheck, ...] = ()
     refinement: tuple[Fact, ...] = ()
     effects: tuple[StepEffect, ...] = ()
+    alerts: tuple[AlertArea, ...] = ()
     claims: tuple[Said, ...] = ()
     series: tuple[Row, ...] = ()
     rules: Words = Words("", "")  # noqa: RUF009 - frozen
@@ -308,6 +312,11 @@ class ReportData:
                 f"rows of units that the report does not know: {sorted(strange)}",
                 zh=f"指标表含有未列出的统计单元：{sorted(strange)}",
             )
+
+    @property
+    def names(self) -> dict[str, Words]:
+        """Name of each unit, by code."""
+        return {unit.code: unit.name for unit in self.units}
 
     @property
     def mark(self) -> Words | None:

@@ -10,6 +10,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from jinhua_rs.figures import DASH, Estimate
 from jinhua_rs.report import wording
+from jinhua_rs.report.alerted import ALERT_COLUMNS, alert_rows
 from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
@@ -72,7 +73,6 @@ _CLAIM_COLUMNS: tuple[tuple[str, float, str], ...] = (
     ("可以说的话\nwhat may be said", 110, "text"),
 )
 _CHECK_COLUMNS: tuple[tuple[str, float, str], ...] = (
-    (_NATURE, 18, "text"),
     ("影像\nscene", 34, "text"),
     ("成像日\nday", 12, "text"),
     ("图幅\ntile", 10, "text"),
@@ -104,8 +104,8 @@ def write_workbook(path: Path, data: ReportData) -> None:
 
     Sheets: 说明 (what this is), 分县数据 (one row a unit, with chart), 结论 (all that is said),
     口径对照 (three definitions, if the model names classes), 指标行 (all indicator rows, tidy),
-    影像清单 (scenes by what became of them), 后处理影响 (what each step did to the map), 影像证书
-    (what was measured on each scene, if anything was), 图表 (the chart). In the data sheets
+    影像清单 (scenes by fate), 预警面积 (ground in alert), 后处理影响 (what each step did), 影像证书
+    (what was measured on each scene), each if there is any, 图表 (the chart). In the data sheets
     the header is row 1, no cell is merged, shares are Excel percentages, and a number that
     is not known is a dash.
     """
@@ -129,12 +129,14 @@ def write_workbook(path: Path, data: ReportData) -> None:
             _table(_sheet(book, "口径对照", data), book, columns, named)
         _table(_sheet(book, "指标行", data), book, _ROW_COLUMNS, _tidy(data))
         _scenes(_sheet(book, "影像清单", data), book, data)
-        if data.effects:
-            columns = ((_NATURE, 18.0, "text"), *SHEET_COLUMNS)
-            rows = [[_nature(data), *row] for row in sheet_rows(data)]
-            _table(_sheet(book, "后处理影响", data), book, columns, rows)
-        if data.checks:
-            _table(_sheet(book, "影像证书", data), book, _CHECK_COLUMNS, _checks(data))
+        for name, heads, rows in (
+            ("预警面积", ALERT_COLUMNS, alert_rows(data.alerts, data.names)),
+            ("后处理影响", SHEET_COLUMNS, sheet_rows(data)),
+            ("影像证书", _CHECK_COLUMNS, _checks(data)),
+        ):
+            if rows:
+                named = [[_nature(data), *row] for row in rows]
+                _table(_sheet(book, name, data), book, (_COUNTY_COLUMNS[0], *heads), named)
         _chart(book.raw, _sheet(book, "图表", data), county_lines)
 
 
@@ -228,11 +230,10 @@ def _ends(estimate: Estimate) -> tuple[float, float, float]:
 
 
 def _claims(data: ReportData) -> list[list[Cell]]:
-    names = {unit.code: unit.name.zh for unit in data.units}
     return [
         [
             _nature(data),
-            names[one.unit],
+            data.names[one.unit].zh,
             wording.indicator_name(one.what).zh,
             one.verdict or DASH,
             one.sentence.zh,
@@ -242,13 +243,13 @@ def _claims(data: ReportData) -> list[list[Cell]]:
 
 
 def _tidy(data: ReportData) -> list[list[Cell]]:
-    names = {unit.code: unit.name.zh for unit in data.units}
+    names = data.names
     return [
         [
             _nature(data),
             row.period,
             row.unit,
-            names[row.unit],
+            names[row.unit].zh,
             row.indicator,
             wording.indicator_name(row.indicator).zh,
             *_ends(row.estimate),
@@ -305,8 +306,7 @@ def _scenes(sheet: Worksheet, book: Book, data: ReportData) -> None:
 
 def _checks(data: ReportData) -> list[list[Cell]]:
     return [
-        [_nature(data), one.scene, one.day, one.tile, one.offset, one.shift, one.verdict.zh]
-        for one in data.checks
+        [one.scene, one.day, one.tile, one.offset, one.shift, one.verdict.zh] for one in data.checks
     ]
 
 

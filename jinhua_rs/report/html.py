@@ -13,6 +13,7 @@ from jinhua_rs.errors import ContractError
 from jinhua_rs.estimation.verdicts import Verdict
 from jinhua_rs.figures import DASH, Words, percent, shown
 from jinhua_rs.report import wording
+from jinhua_rs.report.alerted import alert_lines
 from jinhua_rs.report.crosswalk import crosswalk
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.lines import Line, headline_unit, lines
@@ -30,11 +31,18 @@ FIGURES: dict[str, Words] = {
     "canopy": Words("林冠覆盖度图", "Canopy cover"),
     "ndvi": Words("植被指数（NDVI）图", "NDVI"),
     "change": Words("林木变化图", "Change of tree cover"),
+    "alert": Words("植被变化预警图", "Alerts of the watch"),
+    "alerts": Words("分县（市、区）预警面积与置信度", "Ground in alert by county and confidence"),
     "n_clear": Words("晴空观测次数图", "Clear looks"),
 }
 """Pictures that a report knows, by name, with their titles; ``change`` needs a baseline."""
 
-_SECTIONS = {"counties": ("choropleth", "bars"), "years": ("course",), "quality": ("n_clear",)}
+_SECTIONS = {
+    "counties": ("choropleth", "bars"),
+    "years": ("course",),
+    "quality": ("n_clear",),
+    "watch": ("alert", "alerts"),
+}
 _MAPS = ("forest", "landcover", "canopy", "ndvi", "change")
 _CONTEXT = Words("像元统计（仅供参考，不作评价）", "Pixel counts (context only, not judged)")
 _EMPTY = Words("数据不足（不给出覆盖率）", "Insufficient data (no figure is given)")
@@ -85,6 +93,8 @@ def render(data: ReportData, pictures: Mapping[str, bytes]) -> str:
         groups=_groups(lines(data)),
         set_aside=[one for one in data.checks if not one.passed],
         steps=step_lines(data),
+        alerts=alert_lines(data.alerts, data.names, {one.code: one.area_m2 for one in data.units}),
+        watch=_chosen(shown_pictures, _SECTIONS["watch"]),
         step_names=STEP_NAMES,
         sampled=any(line.share.judged for line in lines(data)),
         coverage=wording.coverage_said(data, main),

@@ -6,6 +6,7 @@ from typing import get_args
 
 import geopandas as gpd
 
+from jinhua_rs.causes import ALERT_CLASSES
 from jinhua_rs.figures import (
     CANOPY,
     CLEAR_LOOKS,
@@ -15,6 +16,7 @@ from jinhua_rs.figures import (
     Course,
     Language,
     Words,
+    alert_bars,
     change_map,
     choropleth,
     class_map,
@@ -24,6 +26,7 @@ from jinhua_rs.figures import (
 )
 from jinhua_rs.period import Period
 from jinhua_rs.report import wording
+from jinhua_rs.report.alerted import county_alerts
 from jinhua_rs.report.data import ReportData
 from jinhua_rs.report.html import FIGURES
 from jinhua_rs.report.lines import lines
@@ -31,7 +34,7 @@ from jinhua_rs.schema import FOREST_CLASSES, LAND_CLASSES, Status
 
 __all__ = ["draw"]
 
-_CLASSES = {"landcover": LAND_CLASSES, "forest": FOREST_CLASSES}
+_CLASSES = {"landcover": LAND_CLASSES, "forest": FOREST_CLASSES, "alert": ALERT_CLASSES}
 _RAMPS = {"ndvi": NDVI, "canopy": CANOPY, "n_clear": CLEAR_LOOKS}
 
 
@@ -49,7 +52,8 @@ def draw(
     data : ReportData
         Numbers, dates, run and mark.
     rasters : Mapping of variable name to GeoTIFF
-        Any of ``landcover``, ``forest``, ``canopy``, ``ndvi``, ``change``, ``n_clear``; other
+        Any of ``landcover``, ``forest``, ``canopy``, ``ndvi``, ``change``, ``alert``,
+        ``n_clear``; other
         names are left alone.
     units : GeoDataFrame
         Index ``code``, columns ``name_zh``, ``name_en``, ``level``, geometry in the CRS of the
@@ -93,7 +97,13 @@ def _of_rows(data: ReportData, units: gpd.GeoDataFrame) -> dict[str, Job]:
     def course(caption: Caption, language: Language) -> bytes:
         return course_chart(_courses(data), caption, target=goal, language=language)
 
+    def watch(caption: Caption, language: Language) -> bytes:
+        below = [unit.code for unit in data.units if unit.level != "city"]
+        areas = [one for one in data.alerts if one.unit in below] or data.alerts
+        return alert_bars(county_alerts(areas, data.names), caption, language=language)
+
     jobs: dict[str, Job] = {"choropleth": map_of_shares, "bars": chart}
+    jobs |= {"alerts": watch} if data.alerts else {}
     years = {row.period for row in data.series if row.status != Status.INSUFFICIENT}
     return jobs | ({"course": course} if len(years) > 1 else {})
 

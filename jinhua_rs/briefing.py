@@ -100,6 +100,7 @@ def brief(plan: Plan, numbers: Numbers, model: Path, *, run_id: str, now: dateti
         refinement=_refinement_facts(plan, numbers.heard),
         effects=_effects(numbers.effects),
         alerts=report.alert_areas(numbers.alerts),
+        method=report.method_facts(plan.settings),
         version=__version__,
         credits=_credits(plan),
         rules=_rules(plan),

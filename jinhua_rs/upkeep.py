@@ -20,7 +20,12 @@ from jinhua_rs.settings import Settings
 
 __all__ = ["Finding", "State", "doctor", "state_of", "verify", "verify_followed", "verify_trend"]
 
-STAGES = ("composite", "land", "refined", "forest", "alerts", "change")
+STAGES = {
+    "composite": "影像合成", "land": "地类识别", "refined": "后处理", "forest": "林木图",
+    "alerts": "变化预警", "change": "两期变化",
+}  # fmt: skip
+"""Products that a period is made of, in order, with their Chinese names."""
+_FATES = {"used": "采用", "spare": "备用", "dropped": "未采用", "failed": "读取失败"}
 _ONLY_WATCHED = "alerts"
 
 
@@ -42,9 +47,11 @@ class State:
         names = {"new": "未开始", "begun": "进行中", "published": "已发布"}
         lines = [f"{self.period}  {names[self.state] if zh else self.state}  {self.folder}"]
         for stage, done in self.finished.items():
-            lines.append(f"  {stage:<10} {done}/{self.tiles} {'块' if zh else 'tiles'}")
+            name = STAGES[stage] if zh else stage
+            lines.append(f"  {name:<10} {done}/{self.tiles} {'块' if zh else 'tiles'}")
         for kind, count in self.scenes.items():
-            lines.append(f"  {'影像' if zh else 'scenes'} {kind:<8} {count}")
+            name = _FATES.get(kind, kind) if zh else kind
+            lines.append(f"  {'影像' if zh else 'scenes'} {name:<8} {count}")
         lines += [f"  {failure}" for failure in self.failures]
         return "\n".join(lines)
 

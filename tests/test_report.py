@@ -39,6 +39,7 @@ from jinhua_rs.report import (
 )
 from jinhua_rs.scene import Scene, SceneDecision
 from jinhua_rs.schema import ROW_COLUMNS, rows
+from jinhua_rs.settings import Settings
 
 NAN = math.nan
 ROOT = Path(report.__file__).parents[1]
@@ -710,3 +711,22 @@ def test_draw_makes_the_pictures_that_the_rows_and_maps_allow(tmp_path):
     assert all(png.startswith(b"\x89PNG") for png in pictures.values())
     report.write(tmp_path / "report", make(), pictures)
     assert (tmp_path / "report" / "figures" / "forest.zh.png").read_bytes() == pictures["forest.zh"]
+
+
+def test_the_method_is_told_as_the_run_was_set():
+    settings = Settings.model_validate(
+        {
+            "mask": {"buffer_m": 60},
+            "composite": {"min_clear": 4, "widen_days": 0},
+            "refine": {"window_m": 0, "min_patch_mu": 2.5},
+            "gates": {"min_clear_share": 0.7},
+        }
+    )
+
+    text, _ = read(html.render(make(method=report.method_facts(settings)), {}))
+
+    for told in ("60 米", "4 次", "2.5 亩，四邻连通", "70%"):
+        assert told in text
+    facts = {fact.name.en: fact.text.zh for fact in report.method_facts(settings)}
+    assert facts["Days around the period"] == facts["Smoothing window"] == "未启用"
+    assert "默认 1 亩" not in text

@@ -26,6 +26,7 @@ from jinhua_rs.report.data import (
 )
 from jinhua_rs.report.excel import write_workbook
 from jinhua_rs.report.html import FIGURES, render
+from jinhua_rs.report.method import method_facts
 from jinhua_rs.report.pictures import draw
 from jinhua_rs.report.said import Said
 from jinhua_rs.report.saying import told
@@ -50,6 +51,7 @@ __all__ = [
     "alert_areas",
     "draw",
     "from_json",
+    "method_facts",
     "records",
     "screen",
     "to_json",

@@ -259,6 +259,8 @@ class ReportData:
         What each of these steps did, by unit.
     alerts : tuple of AlertArea
         Ground watched and in alert, by unit; empty where the watch was off.
+    method : tuple of Fact
+        Settings of the run that decide about the map.
     version : str
         Of the software.
     credits : tuple of Words
@@ -292,6 +294,7 @@ class ReportData:
     refinement: tuple[Fact, ...] = ()
     effects: tuple[StepEffect, ...] = ()
     alerts: tuple[AlertArea, ...] = ()
+    method: tuple[Fact, ...] = ()
     claims: tuple[Said, ...] = ()
     series: tuple[Row, ...] = ()
     rules: Words = Words("", "")  # noqa: RUF009 - frozen

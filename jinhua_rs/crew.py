@@ -45,7 +45,8 @@ def carry_out(
     for task, outcome in workers.run(tasks, f"{plan.period} {stage}", progress):
         if isinstance(outcome, Exception):
             failed[task.id] = outcome
-            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", reason_of(outcome)))
+            zh = outcome.zh if isinstance(outcome, JinhuaError) else ""
+            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", reason_of(outcome), zh))
         else:
             results[task.id] = outcome
             ledger.note(Entry("tile", f"{stage}/{task.id}", getattr(outcome, "state", "done")))

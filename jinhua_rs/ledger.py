@@ -15,13 +15,15 @@ class Entry:
 
     ``kind``, ``id`` and ``state`` say what happened to what: a ``scene`` was ``used``, ``dropped``
     or ``failed``; a ``tile`` (``<stage>/<tile>``) is ``done``, ``reused`` or ``failed``; the
-    ``header`` of a scene is ``sound`` or ``unsound``. ``reason`` is empty where nothing went wrong.
+    ``header`` of a scene is ``sound`` or ``unsound``. ``reason`` is empty where nothing went wrong,
+    ``reason_zh`` its Chinese wording, as far as there is one.
     """
 
     kind: str
     id: str
     state: str
     reason: str = ""
+    reason_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,9 +207,9 @@ def _account(plan: Plan, broken: Mapping[str, Mapping[str, str]]) -> Iterator[En
     """
     bands = plan.settings.composite.bands
     for item in plan.inventory.dropped:
-        yield Entry("scene", item.id, "dropped", item.reason)
+        yield Entry("scene", item.id, "dropped", item.reason, item.reason_zh)
         for band in (*bands, "scl") if item.scene else ():
-            yield Entry("asset", f"{item.id}/{band}", "dropped", item.reason)
+            yield Entry("asset", f"{item.id}/{band}", "dropped", item.reason, item.reason_zh)
     own = {scene.id for scene in plan.inventory.kept}
     for scene in plan.scenes:
         wrong = broken.get(scene.id, {})

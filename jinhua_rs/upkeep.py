@@ -25,6 +25,7 @@ STAGES = {
     "alerts": "变化预警", "change": "两期变化",
 }  # fmt: skip
 """Products that a period is made of, in order, with their Chinese names."""
+_KINDS = {"scene": "影像", "asset": "波段文件", "tile": "瓦片", "header": "文件头"}
 _FATES = {"used": "采用", "spare": "备用", "dropped": "未采用", "failed": "读取失败"}
 _ONLY_WATCHED = "alerts"
 
@@ -40,6 +41,7 @@ class State:
     finished: Mapping[str, int]
     scenes: Mapping[str, int]
     failures: tuple[str, ...]
+    failures_zh: tuple[str, ...] = ()
 
     def text(self, language: str) -> str:
         """Tell people."""
@@ -52,7 +54,7 @@ class State:
         for kind, count in self.scenes.items():
             name = _FATES.get(kind, kind) if zh else kind
             lines.append(f"  {'影像' if zh else 'scenes'} {name:<8} {count}")
-        lines += [f"  {failure}" for failure in self.failures]
+        lines += [f"  {failure}" for failure in (self.failures_zh if zh else self.failures)]
         return "\n".join(lines)
 
 
@@ -66,11 +68,7 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
     units = units if unit is None else regions.select(units, unit)
     tiles = settings.grid.tiles(regions.outline(units))
     ledger = Ledger(folder / "ledger.jsonl")
-    failures = tuple(
-        f"{entry.kind} {entry.id}: {entry.reason}"
-        for entry in ledger.current().values()
-        if entry.state == "failed"
-    )
+    failed = [entry for entry in ledger.current().values() if entry.state == "failed"]
     finished = {
         stage: sum((folder / "tiles" / stage / f"{tile.id}.zarr.json").is_file() for tile in tiles)
         for stage in STAGES
@@ -83,7 +81,11 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
         tiles=len(tiles),
         finished=finished,
         scenes=dict(ledger.counts("scene")),
-        failures=failures,
+        failures=tuple(f"{one.kind} {one.id}: {one.reason}" for one in failed),
+        failures_zh=tuple(
+            f"{_KINDS.get(one.kind, one.kind)} {one.id}：{one.reason_zh or one.reason}"
+            for one in failed
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from jinhua_rs import store, trending, upkeep
 from jinhua_rs.cli import app
 from jinhua_rs.errors import IntegrityError, NoDataError
 from jinhua_rs.following import Place
-from jinhua_rs.ledger import Ledger
+from jinhua_rs.ledger import Entry, Ledger
 from jinhua_rs.period import Period
 from jinhua_rs.settings import load_settings
 
@@ -131,3 +131,20 @@ def test_the_command_tells_the_units(world):
     assert "显著上升" in told.output and "%" in told.output
     table = pd.read_csv(world / "out" / "2024" / "trend" / "trend-by-unit.csv")
     assert list(table["measure"]) == ["ndvi"] * len(table)
+
+
+def test_status_tells_failures_in_the_language_that_is_asked_for(world):
+    folder = place(world).folder
+    (folder / "scenes.json").write_text("{}", encoding="utf-8")
+    Ledger(folder / "ledger.jsonl").note(
+        Entry("tile", "land/x1", "failed", "IntegrityError: damaged", "瓦片已损坏"),
+        Entry("scene", "S2A_1", "dropped", "too cloudy", "云量过高"),
+        Entry("asset", "S2A_1/red", "failed", "no such file"),
+    )
+
+    state = upkeep.state_of(Period(2024), place(world).settings)
+
+    assert "瓦片 land/x1：瓦片已损坏" in state.text("zh") and "damaged" not in state.text("zh")
+    assert "未采用" in state.text("zh") and "影像合成" in state.text("zh")
+    assert "波段文件 S2A_1/red：no such file" in state.text("zh")
+    assert "tile land/x1: IntegrityError: damaged" in state.text("en")

@@ -109,9 +109,9 @@ def _trouble(desk: Desk, sidecar: Mapping[str, Any], scene: Scene) -> tuple[str,
     verdict = verdict_of(desk.certificate, scene.id)
     if verdict is not None and verdict.verdict == SET_ASIDE:
         return verdict.reason, verdict.reason_zh
-    noted = [entry.reason for entry in desk.about_scene(scene.id) if entry.reason]
+    noted = [entry for entry in desk.about_scene(scene.id) if entry.reason]
     if noted:
-        return noted[-1], noted[-1]
+        return noted[-1].reason, noted[-1].reason_zh or noted[-1].reason
     if sidecar:
         return "not among the scenes that the tile was made from", "瓦片生成时未包含该影像"
     return "", ""

@@ -10,12 +10,12 @@ from jinhua_rs.estimation.printed import percent, shown
 from jinhua_rs.figures.base import EMPTY_FACE, EMPTY_HATCH
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.estimate import Estimate
-from jinhua_rs.figures.sheet import GREY, INK, RED, WIDTH_IN, new_sheet, stamp, to_png
+from jinhua_rs.figures.rows import Margins, row_axes
+from jinhua_rs.figures.sheet import GREY, INK, RED, stamp, to_png
 
 __all__ = ["Bar", "interval_bars"]
 
-_ROW_IN, _AXIS_IN, _HEAD_IN = 0.34, 0.42, 0.22
-_LEFT_IN, _RIGHT_IN = 1.25, 2.75
+_MARGINS = Margins(row=0.34, head=0.22, left=1.25, right=2.75)
 _GREEN, _CITY_GREEN, _CONTEXT_GREY = "#9cc49a", "#4f9a63", "#cfd3d4"
 _INSUFFICIENT = Words("数据不足", "insufficient data")
 _HEAD = Words("覆盖率（95%区间）", "Coverage (95 % interval)")
@@ -70,35 +70,16 @@ def interval_bars(
     """
     if not bars:
         raise NoDataError("no unit to chart; check [area] units", zh="没有可绘制的统计单元")
-    body = _HEAD_IN + _ROW_IN * len(bars) + _AXIS_IN
-    figure, bottom, _ = new_sheet(caption, language, body)
-    height = figure.get_figheight()
-    width = 1 - (_LEFT_IN + _RIGHT_IN) / WIDTH_IN
-    low, tall = (bottom + _AXIS_IN) / height, _ROW_IN * len(bars) / height
-    axes = figure.add_axes((_LEFT_IN / WIDTH_IN, low, width, tall))
-    _frame(axes, bars, language)
+    names = [bar.name for bar in bars]
+    figure, axes = row_axes(names, caption, language, most=100, axis=_AXIS, margins=_MARGINS)
+    axes.set_xticks(range(0, 101, 20))
+    _beside(axes, -0.85, _HEAD.to(language), _CLEAR.to(language), colour=GREY, size=7.5)
     for row, bar in enumerate(bars):
         _draw(axes, row, bar, language)
     if target is not None:
         _target_line(axes, target, target_label, language)
     stamp(axes, caption, language, zorder=3, size=22)
     return to_png(figure)
-
-
-def _frame(axes: Axes, bars: Sequence[Bar], language: Language) -> None:
-    axes.set(xlim=(0, 100), ylim=(len(bars) - 0.5, -0.5))
-    axes.set_xticks(
-        range(0, 101, 20), [f"{tick}" for tick in range(0, 101, 20)], size=8, color=GREY
-    )
-    axes.set_yticks(range(len(bars)), [bar.name.to(language) for bar in bars], size=9, color=INK)
-    axes.set_xlabel(_AXIS.to(language), size=8, color=GREY)
-    axes.tick_params(length=0)
-    axes.grid(axis="x", color="#e6e9ea", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#c4cacc")
-    _beside(axes, -0.85, _HEAD.to(language), _CLEAR.to(language), colour=GREY, size=7.5)
 
 
 def _draw(axes: Axes, row: int, bar: Bar, language: Language) -> None:

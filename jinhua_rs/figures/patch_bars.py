@@ -9,12 +9,12 @@ from matplotlib.patches import Rectangle
 
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.figures.caption import Caption, Language, Words
-from jinhua_rs.figures.sheet import GREY, INK, WIDTH_IN, new_sheet, stamp, to_png
+from jinhua_rs.figures.rows import Margins, row_axes
+from jinhua_rs.figures.sheet import GREY, INK, WIDTH_IN, stamp, to_png
 
 __all__ = ["CountyPatches", "patch_bars"]
 
-_ROW_IN, _AXIS_IN, _HEAD_IN = 0.44, 0.42, 0.34
-_LEFT_IN, _RIGHT_IN = 1.05, 1.75
+_MARGINS = Margins(row=0.44, head=0.34, left=1.05, right=1.75)
 _KINDS = (("#d1342b", Words("林木减少", "Loss")), ("#2f6fd0", Words("林木增加", "Gain")))
 _COUNT = Words("{n} 处  {mu:,.1f} 亩", "{n}, {mu:,.1f} mu")
 _ALL = Words("：合计 ", ", all: ")
@@ -57,33 +57,17 @@ def patch_bars(
     """
     if not counties:
         raise NoDataError("no unit to chart; check [area] units", zh="没有可绘制的统计单元")
-    rows = len(counties)
-    figure, bottom, top = new_sheet(caption, language, _HEAD_IN + _ROW_IN * rows + _AXIS_IN)
-    height = figure.get_figheight()
-    low, tall = (bottom + _AXIS_IN) / height, _ROW_IN * rows / height
-    width = 1 - (_LEFT_IN + _RIGHT_IN) / WIDTH_IN
-    axes = figure.add_axes((_LEFT_IN / WIDTH_IN, low, width, tall))
-    _frame(axes, counties, language)
+    longest = max(1.0, *(area for one in counties for area in one.mu))
+    figure, axes = row_axes(
+        [one.name for one in counties], caption, language,
+        most=longest * 1.02, axis=_AXIS, margins=_MARGINS,
+    )  # fmt: skip
     for kind, (colour, _) in enumerate(_KINDS):
         for row, one in enumerate(counties):
             _bar(axes, row + 0.4 * kind - 0.2, (one.n[kind], one.mu[kind]), colour, language)
-    _legend(figure, counties, (top - 0.14) / height, language)
+    _legend(figure, axes.get_position().y1, counties, language)
     stamp(axes, caption, language, zorder=3, size=22)
     return to_png(figure)
-
-
-def _frame(axes: Axes, counties: Sequence[CountyPatches], language: Language) -> None:
-    longest = max(1.0, *(area for one in counties for area in one.mu))
-    axes.set(xlim=(0, longest * 1.02), ylim=(len(counties) - 0.5, -0.5))
-    axes.set_yticks(range(len(counties)), [one.name.to(language) for one in counties])
-    axes.set_xlabel(_AXIS.to(language), size=8, color=GREY)
-    axes.tick_params(length=0, labelcolor=GREY, labelsize=8)
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
-    axes.grid(axis="x", color="#e6e9ea", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#c4cacc")
 
 
 def _bar(axes: Axes, at: float, told: tuple[int, float], colour: str, language: Language) -> None:
@@ -97,13 +81,14 @@ def _bar(axes: Axes, at: float, told: tuple[int, float], colour: str, language: 
 
 
 def _legend(
-    figure: Figure, counties: Sequence[CountyPatches], y: float, language: Language
+    figure: Figure, top: float, counties: Sequence[CountyPatches], language: Language
 ) -> None:
     """Write both colours with their totals above the bars."""
+    y = top + (_MARGINS.head - 0.14) / figure.get_figheight()
     for kind, (colour, name) in enumerate(_KINDS):
         n = sum(one.n[kind] for one in counties)
         area = sum(one.mu[kind] for one in counties)
-        left = (_LEFT_IN + 3.1 * kind) / WIDTH_IN
+        left = (_MARGINS.left + 3.1 * kind) / WIDTH_IN
         size = 0.1 / figure.get_figheight()
         figure.add_artist(Rectangle((left, y - size / 2), 0.1 / WIDTH_IN, size, color=colour))
         text = name.to(language) + _ALL.to(language) + _COUNT.to(language).format(n=n, mu=area)

@@ -29,18 +29,20 @@ def write(folder: Path) -> tuple[Path, ...]:
     return tuple(folder / name for name in pages)
 
 
-def write_demo_result(folder: Path, readme: Path, images: Path) -> None:
+def write_demo_result(folder: Path, followed: Path, readme: Path, images: Path) -> None:
     """
-    Put the table and the picture of a report where the README shows them.
+    Put the table and the pictures of the demo where the README shows them.
 
     Parameters
     ----------
     folder : Path
         A period's report: ``report.json`` and ``figures/``.
+    followed : Path
+        What was followed up: the map of patches, and the books with their cards of mines.
     readme : Path
         Holds the marks ``<!-- demo-table -->`` and ``<!-- /demo-table -->``.
     images : Path
-        Where the picture goes, as ``demo-coverage.png``.
+        Where the pictures go: ``demo-coverage.png``, ``demo-patches.png``, ``demo-mine.png``.
     """
     data = report.from_json((folder / "report.json").read_text(encoding="utf-8"))
     headings, lines = report.screen(data, "zh")
@@ -49,7 +51,13 @@ def write_demo_result(folder: Path, readme: Path, images: Path) -> None:
     table = f"{_MARKS[0]}\n\n{_table(headings, lines)}\n\n{_MARKS[1]}"
     readme.write_text(before + table + after, encoding="utf-8")
     images.mkdir(exist_ok=True)
-    shutil.copyfile(folder / "figures" / "choropleth.zh.png", images / "demo-coverage.png")
+    pictures = {
+        "coverage": folder / "figures" / "choropleth.zh.png",
+        "patches": followed / "patches-map.png",
+        "mine": followed / "books" / "cards" / "0001.png",
+    }
+    for name, picture in pictures.items():
+        shutil.copyfile(picture, images / f"demo-{name}.png")
 
 
 _MARKS = ("<!-- demo-table -->", "<!-- /demo-table -->")

@@ -67,6 +67,7 @@ KEYS: Mapping[str, str] = {
     "mask.opening_m": "窄于此值两倍的云斑视为亮屋顶等误判，米",
     "mask.buffer_m": "云和云影向外扩展的距离，米",
     "mask.dem": "高程 GeoTIFF，米；据此在地形阴影处剔除 SCL 第 2 类",
+    "mask.bare_ground": "SCL 判为云、颜色却是裸土岩石者视为晴空；为此多读三个波段",
     "certificate.check": "使用前逐景实测辐射偏移、配准与场景分类",
     "certificate.max_shift_px": "相对同幅其他影像可容忍的位移，10 米像元",
     "features.seasons": "同一日历年的配套季度，如 `Q1`：其波段、指数、离差及指数变化并入特征；"

@@ -60,6 +60,31 @@ def test_what_counts_as_clear(code):
     assert found.any() == found.all()
 
 
+@pytest.mark.parametrize(
+    ("blue", "red", "swir16", "bare"),
+    [
+        (1000, 2000, 3000, True),  # soil
+        (4000, 4100, 3500, False),  # cloud
+        (1500, 1500, 2400, False),  # a veil over trees: white, but no darker in SWIR
+        (0, 2000, 3000, False),  # blue not seen
+    ],
+)
+@pytest.mark.parametrize("code", [8, 9, 10, 3])
+def test_bare_ground_that_is_called_cloud_is_clear_where_that_is_asked(
+    code, blue, red, swir16, bare
+):
+    def clear_with(offset):
+        bands = {"blue": blue, "red": red, "swir16": swir16}
+        layers = {name: np.full((2, 2), dn - offset * (dn > 0)) for name, dn in bands.items()}
+        layers = {"scl": np.full((2, 2), code, np.uint8)} | layers
+        masker = masks.masker(Mask(opening_m=0, buffer_m=60, bare_ground=True))
+        assert masker.bands == tuple(layers)
+        return masker.clear(layers, replace(SCENE, offset=offset), window((2, 2)))
+
+    assert clear_with(-1000).all() == clear_with(0).all() == (bare and code in (8, 9))
+    assert not clear(np.full((2, 2), code)).any()
+
+
 def test_clouds_are_grown_in_metres_but_what_is_not_seen_is_not():
     scl = np.full((9, 9), 4)
     scl[4, 4] = 9

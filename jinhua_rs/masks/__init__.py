@@ -76,4 +76,4 @@ def masker(options: Mask) -> Masker:
     if options.source == "omnicloudmask":
         predictor()
         return OmniMasker(options.buffer_m)
-    return SclMasker(options.opening_m, options.buffer_m, options.dem)
+    return SclMasker(options.opening_m, options.buffer_m, options.dem, options.bare_ground)

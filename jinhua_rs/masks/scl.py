@@ -23,6 +23,13 @@ Booleans = npt.NDArray[np.bool_]
 _NOT_SEEN, _DEFECTIVE, _DARK, _SNOW = 0, 1, 2, 11
 _CLOUDY = (3, 8, 9, 10)
 """Cloud shadow, cloud of medium and high probability, thin cirrus."""
+_BRIGHT = (8, 9)
+"""Cloud of medium and high probability: what bright ground is taken for."""
+_REDDER = 1.2
+"""
+Times that red is brighter than blue, and SWIR 1.6 µm than red, over soil and rock. Cloud water is
+white (red about as blue) and darker in SWIR than in red; a veil over trees is as red as blue.
+"""
 _PIXEL_M = 20.0
 """Of the classification; radii are rounded to whole pixels."""
 
@@ -37,6 +44,8 @@ class SclMasker:
     * What remains, and snow (11), is grown by ``buffer_m``: its edge is mixed.
     * Snow is not opened: between trees it lies in small patches. A defective pixel (1) is
       dropped for itself, and neither opened nor grown: it says nothing about its neighbours.
+    * With ``bare_ground``, a cloud (8, 9) with the colour of soil or rock is none: a quarry is
+      called cloud at every date, and would never be seen.
     * Dark ground (2) is clear, or winter would lose the northern slopes; but with ``dem`` it
       is dropped where the terrain throws shade.
 
@@ -46,16 +55,19 @@ class SclMasker:
         Radii of opening (rounded to pixels) and growth (rounded up), metres.
     dem : Path or None
         Elevation, metres.
+    bare_ground : bool
+        Whether blue, red and SWIR are read, to tell bare ground from cloud.
     """
 
     opening_m: float
     buffer_m: float
     dem: Path | None = None
+    bare_ground: bool = False
 
     @property
     def bands(self) -> tuple[str, ...]:
-        """The classification alone."""
-        return ("scl",)
+        """The classification, and what tells bare ground."""
+        return ("scl", "blue", "red", "swir16") if self.bare_ground else ("scl",)
 
     @property
     def rim_m(self) -> float:
@@ -79,7 +91,10 @@ class SclMasker:
         require_shape(scl, geobox, scene)
         pixel = abs(geobox.resolution.x)
         unseen = scl == _NOT_SEEN
-        cloudy = opened(np.isin(scl, _CLOUDY), round(self.opening_m / pixel), unknown=unseen)
+        cloudy = np.isin(scl, _CLOUDY)
+        if self.bare_ground:
+            cloudy &= ~(np.isin(scl, _BRIGHT) & _bare(layers, scene.offset))
+        cloudy = opened(cloudy, round(self.opening_m / pixel), unknown=unseen)
         cloudy = grown(cloudy | (scl == _SNOW), ceil(self.buffer_m / pixel))
         clear: Booleans = ~(cloudy | unseen | (scl == _DEFECTIVE))
         rows, columns = np.nonzero(clear & (scl == _DARK))
@@ -89,6 +104,15 @@ class SclMasker:
             shade = in_shade(height, rows + rim, columns + rim, pixel=pixel, sun=sun)
             clear[rows[shade], columns[shade]] = False
         return clear
+
+
+def _bare(layers: Mapping[str, npt.NDArray[Any]], offset: int) -> Booleans:
+    """Tell the colour of soil and rock, where all bands are seen."""
+    blue, red, swir = (layers[name].astype(np.float32) for name in ("blue", "red", "swir16"))
+    seen = (blue != 0) & (red != 0) & (swir != 0)
+    blue, red, swir = (band + np.float32(offset) for band in (blue, red, swir))
+    bare: Booleans = seen & (red > _REDDER * blue) & (swir > _REDDER * red)
+    return bare
 
 
 def require_shape(layer: npt.NDArray[Any], geobox: GeoBox, scene: Scene) -> None:

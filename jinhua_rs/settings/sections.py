@@ -110,6 +110,8 @@ class Mask(Section):
     """Clouds and shadows are grown by this much, metres."""
     dem: Path | None = None
     """Elevation, GeoTIFF, metres: SCL class 2 is then dropped where the terrain throws shade."""
+    bare_ground: bool = False
+    """A cloud of SCL with the colour of soil is none; three more bands are read for it."""
 
 
 class Certificate(Section):

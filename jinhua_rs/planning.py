@@ -36,7 +36,7 @@ __all__ = [
     "save_inventory",
     "save_vouched",
     "sibling",
-    "training_period",
+    "training_periods",
     "unit_code",
     "verdicts_book",
 ]
@@ -392,9 +392,10 @@ def baseline_of(plan: Plan) -> Period | None:
     return baseline
 
 
-def training_period(plan: Plan) -> Period:
-    """Return the period over whose composite the training samples are laid."""
+def training_periods(plan: Plan) -> tuple[Period, ...]:
+    """Return the periods over whose composites the training samples are laid, their own first."""
     model = plan.settings.model
     if model.file is not None:
-        return plan.period
-    return Period.parse(model.period) if model.period else baseline_of(plan) or plan.period
+        return (plan.period,)
+    own = Period.parse(model.period) if model.period else baseline_of(plan) or plan.period
+    return tuple(dict.fromkeys([own, *map(Period.parse, model.also)]))

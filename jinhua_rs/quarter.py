@@ -1,14 +1,11 @@
 """The recipe of a period: the one place where stages meet. Read it from top to bottom."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-
-import geopandas as gpd
-import pandas as pd
 
 from jinhua_rs import (
     __version__,
@@ -30,9 +27,9 @@ from jinhua_rs.period import Period
 from jinhua_rs.pieces import Ground, choice_of
 from jinhua_rs.planning import Plan, fingerprint
 from jinhua_rs.points import read_points
-from jinhua_rs.samples import read_samples, sift
+from jinhua_rs.samples import read_samples
 from jinhua_rs.tasks import Pool, Progress, Task, pool
-from jinhua_rs.teaching import teach
+from jinhua_rs.teaching import learn, no_model
 from jinhua_rs.vouching import header_id, told, vouch
 
 __all__ = ["quiet", "run", "train"]
@@ -70,10 +67,11 @@ def run(plan: Plan, *, now: datetime, progress: Progress = quiet) -> publishing.
     """
     _require_layers(plan)
     baseline = planning.baseline_of(plan)
-    training = planning.training_period(plan)
+    training = planning.training_periods(plan)
     with ExitStack() as held:
-        workers, ground = _seen(plan, {training, plan.period, baseline or training}, held, progress)
-        model = learn(ground[training], workers, progress)
+        wanted = {*training, plan.period, baseline or plan.period}
+        workers, ground = _seen(plan, wanted, held, progress)
+        model = learn([ground[one] for one in training], workers, progress)
         before = _named(ground[baseline], model, {}, workers, progress) if baseline else None
         prior = before.tiles["land"] if before else {}
         current = _named(ground[plan.period], model, prior, workers, progress)
@@ -121,7 +119,7 @@ def train(plan: Plan, *, progress: Progress = quiet) -> Path:
     _require_layers(plan)
     with ExitStack() as held:
         workers, ground = _seen(plan, {plan.period}, held, progress)
-        return learn(ground[plan.period], workers, progress)
+        return learn([ground[plan.period]], workers, progress)
 
 
 def _seen(
@@ -232,58 +230,6 @@ def _all_cloudy(plan: Plan) -> NoDataError:
     )
 
 
-def learn(ground: Ground, workers: Pool, progress: Progress) -> Path:
-    """Return the folder of the model: the one that is set, or one trained on the samples."""
-    plan, wanted = ground.plan, features.names(choice_of(ground.plan))
-    options = plan.settings.model
-    if options.file is not None:
-        return landcover.current(options.file)
-    if options.samples is None:
-        raise _no_model()
-    samples = store.digest(options.samples)
-    shared = planning.period_folder(plan.settings, plan.period) / "model"
-    if plan.unit is not None and _trained_on(shared, samples, wanted):
-        return shared  # a county is mapped by the model of the city, so that both agree on it
-    folder = plan.folder / "model"
-    sources = {tile: ground.sources(tile, wanted) for tile in ground.own}
-    inputs = [ground.facts(one) for one in sources.values()]
-    choices = options.model_dump(exclude={"samples", "file", "hysteresis"})
-    key = fingerprint([__version__, plan.label, inputs, samples, choices, wanted])
-    if store.is_sealed(folder, key):
-        return folder
-    points = _samples(options.samples, plan)
-    tasks = [
-        Task(tile, pieces.features_at, (sources[tile], wanted, points[points["tile"] == tile]))
-        for tile in sources
-    ]
-    tables = carry_out(plan, "samples", tasks, workers, progress)
-    how = landcover.TrainOptions(
-        name=options.name,
-        seed=options.seed,
-        trees=options.trees,
-        block_m=options.block_m,
-        tune=options.tune,
-        note=options.samples.name,
-        periods=(str(plan.period),),
-        companions=tuple(map(str, plan.settings.features.companions(plan.period).values())),
-        resolution_m=plan.settings.area.resolution,
-        units=features.units(wanted),
-        simulated=plan.simulated,
-    )
-    table = pd.concat(tables, ignore_index=True)
-    teach(table, wanted, how, folder, options=options, crs=plan.settings.area.crs)
-    store.seal(folder, key, {"samples": samples})
-    return folder
-
-
-def _trained_on(folder: Path, samples: str, wanted: Sequence[str]) -> bool:
-    """Tell whether a model of these samples and these features is there."""
-    if not (folder / "card.json").is_file():
-        return False
-    known = landcover.Model.load(folder).card.feature_names
-    return store.read_facts(folder).get("samples") == samples and known == tuple(wanted)
-
-
 def name_the_land(
     ground: Ground, model: Path, before: Tiles, workers: Pool, progress: Progress
 ) -> Tiles:
@@ -337,30 +283,6 @@ def _watch_since_baseline(plan: Plan, after: Products) -> Tiles:
     return after[watching.PRODUCT]
 
 
-def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
-    """Read and sift the training samples; each says its tile and its unit."""
-    grid, datum = plan.settings.grid, plan.settings.area.check_datum
-    raw = read_samples(path, grid)
-    found = sift(raw, grid, plan.outline, plan.units, check_datum=datum)
-    told = [
-        Entry("samples", f"{path.name}/{n}", "told", en) for n, (en, _) in enumerate(found.remarks)
-    ]
-    ledger_of(plan).note(*told)
-    tiles = [grid.tile_id(point.x, point.y) for point in found.frame.geometry]
-    points = found.frame.assign(tile=tiles, unit="")
-    shapes = plan.units.geometry
-    for code in shapes.area.sort_values(ascending=False).index:  # where units overlap: the smallest
-        points.loc[points.intersects(shapes[code]), "unit"] = str(code)
-    return points
-
-
-def _no_model() -> ConfigError:
-    return ConfigError(
-        "no model: set [model] file to a stored model, or [model] samples to a point layer",
-        zh="没有模型：请在 [model] 中设置 file（已有模型）或 samples（训练样本点图层）",
-    )
-
-
 def _require_layers(plan: Plan) -> None:
     """Look at the layers and at what they ask for before hours are spent on pixels."""
     settings = plan.settings
@@ -384,7 +306,7 @@ def _require_layers(plan: Plan) -> None:
     elif model.samples is not None:
         read_samples(model.samples, settings.grid)
     else:
-        raise _no_model()
+        raise no_model()
     if reference.file is not None:
         read_points(reference.file, settings.area.crs, any_of=("canopy",))
 

@@ -77,6 +77,7 @@ KEYS: Mapping[str, str] = {
     "model.file": "已存模型的文件夹，或含 `CURRENT` 的模型目录；留空则由 `samples` 训练",
     "model.samples": "样本点或面（GPKG、GeoParquet、CSV），含 `class` 和／或 `canopy`（0–1）字段",
     "model.period": "样本所属时段；留空为基准时段，无基准则为本时段",
+    "model.also": "另在哪些同季时段的影像上取样训练（仅取光谱未变的样本），如 2024Q4",
     "model.name": "所训练模型的名称；模拟数据的模型前加 `sim-`",
     "model.seed": "随机森林与空间分块的随机种子",
     "model.block_m": "整块留出的空间块边长，米",

@@ -314,13 +314,20 @@ def test_another_season_a_later_period_or_none_at_all_cannot_be_compared_with(
 
 
 @pytest.mark.parametrize(
-    ("baseline", "samples", "found"),
-    [("", "", "2024Q4"), ("2019Q4", "", "2019Q4"), ("2019Q4", "2020Q4", "2020Q4")],
+    ("baseline", "samples", "also", "found"),
+    [
+        ("", "", (), ["2024Q4"]),
+        ("2019Q4", "", (), ["2019Q4"]),
+        ("2019Q4", "2020Q4", (), ["2020Q4"]),
+        ("2019Q4", "", ("2024Q4", "2019Q4", "2022Q4"), ["2019Q4", "2024Q4", "2022Q4"]),
+    ],
 )
-def test_samples_are_laid_over_their_own_period(plan_of, settings_of, baseline, samples, found):
-    settings = settings_of(time__baseline=baseline, model__period=samples)
+def test_samples_are_laid_over_their_own_period_first(
+    plan_of, settings_of, baseline, samples, also, found
+):
+    settings = settings_of(time__baseline=baseline, model__period=samples, model__also=also)
 
-    assert planning.training_period(plan_of(settings)) == Period.parse(found)
+    assert list(map(str, planning.training_periods(plan_of(settings)))) == found
 
 
 # --- cost and label ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from jinhua_rs.landcover.archive import Training
 from jinhua_rs.landcover.card import CanopyTest, LandcoverTest, ModelCard
+from jinhua_rs.landcover.migrating import migrated
 from jinhua_rs.landcover.model import CURRENT, Model, current, other_versions
 from jinhua_rs.landcover.options import TrainOptions
 from jinhua_rs.landcover.predict import forest_of, predict
@@ -18,6 +19,7 @@ __all__ = [
     "Training",
     "current",
     "forest_of",
+    "migrated",
     "other_versions",
     "predict",
     "screen",

@@ -180,6 +180,11 @@ class Model(Section):
     """Points or polygons with ``class`` and/or ``canopy`` (0-1): GPKG, GeoParquet or CSV."""
     period: str = ""
     """Period of the samples; empty means the baseline, or the run's own."""
+    also: tuple[str, ...] = ()
+    """
+    Periods of the same season, such as ``("2024Q4",)``, over which the samples are laid as well,
+    where they still look the same: a model that saw one year alone is misled by the air of another.
+    """
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]+$")] = "landcover"
     """Name of a model that is trained; of simulated data it gets ``sim-`` in front."""
     seed: int = 20200101

@@ -1,0 +1,49 @@
+"""Samples of one year laid over another."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from jinhua_rs.landcover import migrated
+
+
+def years(change, land=None):
+    """Samples whose NDVI changes by these amounts."""
+    before = pd.DataFrame({"ndvi": np.full(len(change), 0.5)})
+    if land is not None:
+        before["class"] = land
+    return before, before.assign(ndvi=before["ndvi"] + change)
+
+
+def test_what_moves_with_its_class_stays_and_what_moves_otherwise_goes():
+    before, after = years([-0.10] * 9 + [-0.40, 0.0])  # a dry autumn, a felling, a watered one
+
+    kept = migrated(before, after, ["ndvi"])
+
+    assert kept.index.tolist() == list(range(9))  # 0.10 off is 3 floors of 0.02 and more
+    pd.testing.assert_frame_equal(kept, after.loc[kept.index])
+
+
+def test_each_class_is_held_against_itself():
+    land = [7] * 5 + [1] * 5
+    before, after = years([-0.3] * 5 + [0.0] * 4 + [-0.3], land)
+
+    assert migrated(before, after, ["ndvi"]).index.tolist() == list(range(9))
+
+
+def test_what_was_not_seen_in_one_of_the_years_goes():
+    before, after = years([0.0] * 6)
+    before.loc[0, "ndvi"] = np.nan
+    after.loc[1, "ndvi"] = np.nan
+
+    assert migrated(before, after, ["ndvi"]).index.tolist() == [2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("by", [[], ["ndvi"]])
+def test_samples_are_told_by_their_index_whatever_the_order(by):
+    before, after = years(np.zeros(4))
+
+    kept = migrated(before, after.loc[[3, 1]], by)
+
+    assert kept.index.tolist() == [3, 1]
+    assert migrated(before, after.iloc[:0], by).empty

@@ -395,7 +395,6 @@ def baseline_of(plan: Plan) -> Period | None:
 def training_periods(plan: Plan) -> tuple[Period, ...]:
     """Return the periods over whose composites the training samples are laid, their own first."""
     model = plan.settings.model
-    if model.file is not None:
-        return (plan.period,)
     own = Period.parse(model.period) if model.period else baseline_of(plan) or plan.period
-    return tuple(dict.fromkeys([own, *map(Period.parse, model.also)]))
+    laid = (own, *map(Period.parse, model.also)) if model.file is None else (plan.period,)
+    return tuple(dict.fromkeys(laid))

@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 
 demo: $(VENV)/.demo
 	$(BIN)/python workflows/demo.py
+	$(BIN)/python workflows/demo_valley.py
 
 test: $(VENV)/.dev check
 	$(BIN)/pytest

@@ -532,6 +532,9 @@ def test_every_outlet_tells_the_ground_in_alert_by_confidence(tmp_path):
     sheet = openpyxl.load_workbook(paths.xlsx)["预警面积"]
     assert [cell.value for cell in sheet[2]][1:] == [CITY, "金华市", 100, 45, 30, 15, 0, 7.5, 0]
     assert report.from_json(paths.json.read_text(encoding="utf-8")).alerts == areas
+    dark = replace(areas[1], watched_ha=0.0)
+    _, table = read(html.render(make(alerts=(dark,)), {}))
+    assert ["磐安县", *["—"] * 6, "0.0%"] in table  # not watched is not 0
     assert "植被变化预警（本期监测）" not in read(html.render(make(), {}))[0]
 
 

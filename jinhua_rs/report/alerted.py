@@ -1,5 +1,6 @@
 """The table of ground in alert, by unit and confidence."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -76,7 +77,7 @@ def alert_lines(
     return [
         AlertLine(
             names[one.unit],
-            tuple(shown(mu(ha * _M2_PER_HA), 1) for ha in (*one.loss_ha, *one.gain_ha)),
+            tuple(shown(area, 1) for area in _cells(one)),
             percent(100 * one.watched_ha * _M2_PER_HA / land_m2[one.unit], 1),
         )
         for one in areas
@@ -90,7 +91,7 @@ def alert_rows(areas: Sequence[AlertArea], names: Mapping[str, Words]) -> list[l
             one.unit,
             names[one.unit].zh,
             one.watched_ha,
-            *(mu(ha * _M2_PER_HA) for ha in (*one.loss_ha, *one.gain_ha)),
+            *_cells(one),
         ]
         for one in areas
     ]
@@ -99,6 +100,12 @@ def alert_rows(areas: Sequence[AlertArea], names: Mapping[str, Words]) -> list[l
 def county_alerts(areas: Sequence[AlertArea], names: Mapping[str, Words]) -> list[CountyAlerts]:
     """Bars of the chart, in the order of ``areas``."""
     return [CountyAlerts(names[one.unit], _mu(one.loss_ha), _mu(one.gain_ha)) for one in areas]
+
+
+def _cells(one: AlertArea) -> list[float]:
+    """亩 by confidence, losses then gains; NaN where nothing was watched."""
+    areas = (*one.loss_ha, *one.gain_ha)
+    return [mu(ha * _M2_PER_HA) if one.watched_ha else math.nan for ha in areas]
 
 
 def _mu(areas: Three) -> Three:

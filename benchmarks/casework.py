@@ -342,7 +342,7 @@ def measure(folder: Path, workers: int, names: Sequence[str]) -> tuple[pd.DataFr
 # --- the page ----------------------------------------------------------------------------------
 
 
-def page(parcels: pd.DataFrame, listed: pd.DataFrame, names: Sequence[str], minutes: float) -> str:
+def page(parcels: pd.DataFrame, listed: pd.DataFrame, names: Sequence[str]) -> str:
     """Write what was found, as Markdown."""
     told = parcels[parcels["judged"]]
     right = listed["true"] == listed["status"]
@@ -358,7 +358,6 @@ def page(parcels: pd.DataFrame, listed: pd.DataFrame, names: Sequence[str], minu
         "",
         f"{len(listed)} mines and {len(parcels)} reported parcels in {len(names)} districts,",
         f"{len(YEARS)} fourth quarters of at most {DATES} passes each. Brackets: Wilson, 95 %.",
-        f"The last run took {minutes:.0f} minutes.",
         "",
         "| target | measured | |",
         "| --- | --- | --- |",
@@ -430,7 +429,8 @@ def main() -> None:
     parcels.to_csv(told.to / "parcels.csv", index=False)
     listed.to_csv(told.to / "mines.csv", index=False)
     store.write_json(told.to / "progress.json", {"judged": told.judge})
-    write(page(parcels, listed, told.judge, (monotonic() - began) / 60))
+    write(page(parcels, listed, told.judge))
+    print(f"{(monotonic() - began) / 60:.0f} minutes", flush=True)
 
 
 if __name__ == "__main__":

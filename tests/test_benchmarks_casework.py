@@ -42,7 +42,7 @@ def test_the_page_counts_and_gives_intervals():
         }
     )
 
-    lines = casework.page(parcels, mines, ["south"], 3.0).splitlines()
+    lines = casework.page(parcels, mines, ["south"]).splitlines()
 
     def row(of):
         (found,) = (line for line in lines if line.startswith(f"| {of}"))

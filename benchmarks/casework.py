@@ -30,6 +30,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from shapely.geometry.base import BaseGeometry
 
 from benchmarks.casework_truth import RIGHT, WHEN, Cases, mine_truth, recovery_from
 from jinhua_rs import features, followup, landcover, mines, pieces, planning, quarter, store
@@ -53,6 +54,7 @@ from jinhua_rs.twin.plots import Plot, lay, plots
 from jinhua_rs.twin.publish import publish, published, read_item, write_json
 from jinhua_rs.twin.scenes import Painter, moment
 from jinhua_rs.twin.survey import states
+from jinhua_rs.twin.truth import canopy_by_year
 from jinhua_rs.twin.world import World
 
 PAGE = Path(__file__).parent.parent / "docs" / "validation.md"
@@ -288,12 +290,24 @@ def _parcels(district: District, told: pd.DataFrame) -> pd.DataFrame:
             "kind": kinds,
             "stage": [one.value for one in stages],
             "judged": [one.judged for one in stages],
-            "right": [stage in RIGHT[kind] for kind, stage in zip(kinds, stages, strict=True)],
+            "right": [
+                stage in RIGHT[row.kind]
+                or (stage is Stage.WOODY and _woody(district, row.kind, row.geometry))
+                for row, stage in zip(known.itertuples(), stages, strict=True)
+            ],
             "twice_of": known["twice_of"],
             "duplicate_of": told["duplicate_of"].fillna(""),
             "why": told["why"],
         }
     ).reset_index()
+
+
+def _woody(district: District, kind: str, shape: BaseGeometry) -> bool:
+    """Tell whether a young parcel truly has a canopy of 0.10 already."""
+    there, years = district.city, YEARS[-1:]
+    return kind == "young" and (
+        canopy_by_year(there.world, there.events, shape, years, resolution=10.0)[0] >= 0.10
+    )
 
 
 def _mines(district: District, told: pd.DataFrame, place: Place) -> pd.DataFrame:
@@ -339,6 +353,15 @@ def measure(folder: Path, workers: int, names: Sequence[str]) -> tuple[pd.DataFr
     return parcels.reset_index(drop=True), listed.reset_index(drop=True)
 
 
+_REASONS = """\
+Why so many are missed, as `mines-yearly.csv` and the ledger of the run show: masks take bright
+rock for cloud, so that with four passes an open quarry is hardly ever seen (a relapse of 2022 was
+not, and the mine kept the state of 2022); the goal of 80 % in NBR is not met by young forest of an
+open canopy (0.4), while grass comes near it; at four passes the mapped canopy of grass and of young
+trees swings by 0.2 between years, which makes recovery look stalled, and ground lost or overdue;
+oil-camellia without like ground is called 未见成效, though nothing was compared."""
+
+
 # --- the page ----------------------------------------------------------------------------------
 
 
@@ -380,9 +403,13 @@ def page(parcels: pd.DataFrame, listed: pd.DataFrame, names: Sequence[str]) -> s
         *_crossed(listed["true"], listed["status"]),
         "",
         "Parcels, what they are (`benchmarks/casework_truth.py`) against their stage. Right are:",
-        "; ".join(f"{kind} {' or '.join(sorted(stages))}" for kind, stages in RIGHT.items()) + ".",
+        "(已见木本 for a young one whose true canopy is 0.10 already) "
+        + "; ".join(f"{kind} {' or '.join(sorted(stages))}" for kind, stages in RIGHT.items())
+        + ".",
         "",
         *_crossed(parcels["kind"], parcels["stage"]),
+        "",
+        _REASONS,
     ]
     return "\n".join(lines) + "\n"
 

@@ -19,9 +19,10 @@ def migrated(
     """
     Keep the samples that another year shows as their own year did.
 
-    After the migration of training samples of Huang et al. 2020 (Remote Sensing of Environment
-    248, 111961): what changed its spectrum has perhaps changed its class. All samples of a class
-    may move together, by haze or a dry autumn; one that moves otherwise is left out.
+    After the migration of training samples of Huang et al. 2020 (ISPRS Journal of Photogrammetry
+    and Remote Sensing 161, 27-36): what changed its spectrum has perhaps changed its class. All
+    samples of a class may move together, by haze or a dry autumn; one that moves otherwise is
+    left out.
 
     Parameters
     ----------

@@ -355,11 +355,11 @@ def measure(folder: Path, workers: int, names: Sequence[str]) -> tuple[pd.DataFr
 
 _REASONS = """\
 Why so many are missed, as `mines-yearly.csv` and the ledger of the run show: masks take bright
-rock for cloud, so that with four passes an open quarry is hardly ever seen (a relapse of 2022 was
-not, and the mine kept the state of 2022); the goal of 80 % in NBR is not met by young forest of an
-open canopy (0.4), while grass comes near it; at four passes the mapped canopy of grass and of young
-trees swings by 0.2 between years, which makes recovery look stalled, and ground lost or overdue;
-oil-camellia without like ground is called 未见成效, though nothing was compared."""
+rock for cloud, so that with four passes an open quarry is hardly ever seen, and the year in which
+it began to heal neither; the goal of 80 % in NBR is not met by young forest of an open canopy
+(0.4), while grass comes near it; at four passes the mapped canopy of grass and of young trees
+swings by 0.2 between years, which makes recovery look stalled, and ground lost or overdue;
+oil-camellia on ground that was green before does not rise above like ground."""
 
 
 # --- the page ----------------------------------------------------------------------------------

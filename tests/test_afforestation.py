@@ -335,6 +335,14 @@ def test_sums_match_the_ledger(told, by):
     assert found["parcels"].sum() == len(told)
 
 
+def test_tea_without_like_ground_is_not_called_a_failure():
+    alone = replace(YOUNG, gap=np.nan, gap_p=np.nan, controls=0)
+
+    assert stage_of(alone, 6, economic=True).stage is Stage.NO_LIKE
+    assert not Stage.NO_LIKE.judged
+    assert stage_of(YOUNG, 6, economic=True).stage is Stage.FAILING
+
+
 def test_parcels_of_a_square_share_one_reading_of_each_map(monkeypatch):
     shelf = Shelf(world(GREEN, TREES), monkeypatch)
     parcels = parcels_of(layer([PARCEL, square(45, 45), square(10, 40)], year=["2020"] * 3))

@@ -246,12 +246,15 @@ def test_a_mine_that_is_masked_while_its_ring_is_clear_is_bright_bare_ground():
     looks = xr.DataArray(np.full((9, SIDE, SIDE), 4, "uint16"), dims=("year", "y", "x"))
 
     unknown, told = made(world(dark)), made(world(bright).assign(n_clear=looks))
-    few = made(world(bright).assign(n_clear=looks // 2))
+    few = made(world(bright).assign(n_clear=looks // 4))
+    soon = made(world(bright).assign(n_clear=looks // 2))
 
     assert np.isnan(unknown.yearly["bare_share"][3:5]).all()
     assert told.yearly["bare_share"][3:5].tolist() == [1, 1]
     assert np.isnan(told.yearly["nbr"][3:5]).all()
     assert np.isnan(few.yearly["bare_share"][3:5]).all()
+    assert np.isnan(soon.yearly["bare_share"][3])  # two looks; with those of the next year four
+    assert soon.yearly["bare_share"][4] == 1
 
 
 def test_a_restored_mine_that_lies_bare_is_relapsed_whatever_year_the_layer_reports():

@@ -32,6 +32,7 @@ class Stage(StrEnum):
     PLANNED = "未到造林年度"
     TOO_SMALL = "遥感不可判（面积过小）"
     UNSEEN = "遥感不可判（无晴空观测）"
+    NO_LIKE = "遥感不可判（无可比对照）"
     LOST = "已失去"
     FOREST = "成林"
     OVERDUE = "逾期未成林"
@@ -45,7 +46,8 @@ class Stage(StrEnum):
     def judged(self) -> bool:
         """False where satellites cannot tell, yet or at all."""
         return self not in {
-            Stage.NO_YEAR, Stage.PLANNED, Stage.TOO_SMALL, Stage.UNSEEN, Stage.TOO_YOUNG,
+            Stage.NO_YEAR, Stage.PLANNED, Stage.TOO_SMALL, Stage.UNSEEN, Stage.NO_LIKE,
+            Stage.TOO_YOUNG,
         }  # fmt: skip
 
 
@@ -68,7 +70,8 @@ def stage_of(seen: Evidence, age: int | None, *, economic: bool) -> Finding:
     age : int, optional
         Years since planting; None = no year reported.
     economic : bool
-        Tea, oil-camellia, orchards: canopy cover does not judge them, greening does.
+        Tea, oil-camellia, orchards: canopy cover does not judge them, greening does; without like
+        ground to compare with nothing is said of them.
 
     Returns
     -------
@@ -85,6 +88,8 @@ def stage_of(seen: Evidence, age: int | None, *, economic: bool) -> Finding:
             return finding
     years = age or 0
     told, told_zh = _told(seen, years)
+    if economic and years >= JUDGED_AGE and np.isnan(seen.gap):
+        return Finding(Stage.NO_LIKE, told, told_zh)
     stage = _grown(seen, years, economic=economic) or _young(seen, years)
     return Finding(stage, told, told_zh)
 

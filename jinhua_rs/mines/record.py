@@ -208,15 +208,18 @@ def _yearly(stack: xr.Dataset, healing: Booleans, ring: Booleans) -> dict[str, A
 
 def _dazzling(stack: xr.Dataset, yearly: Mapping[str, Array], ring: Booleans) -> Booleans:
     """
-    Years in which the mine was never seen while its ring was seen three times or more.
+    Years in which the mine was not seen, nor since its ring was seen three times or more.
 
     Clouds do not stop at the edge of a quarry on three days: it is its bright bare ground that is
-    taken for cloud.
+    taken for cloud. Looks of successive years in which the mine was not seen count together.
     """
     if "n_clear" not in stack or not ring.any():
         return np.zeros(stack.sizes["year"], bool)
     looks = stack["n_clear"].to_numpy()[:, ring].mean(axis=1)
-    return np.asarray((yearly["seen_share"] < _SEEN_LEAST) & (looks >= _RING_LOOKS), bool)
+    unseen, so_far = yearly["seen_share"] < _SEEN_LEAST, np.zeros(len(looks))
+    for at, dark in enumerate(unseen):
+        so_far[at] = looks[at] + (so_far[at - 1] if at else 0.0) if dark else 0.0
+    return np.asarray(unseen & (so_far >= _RING_LOOKS), bool)
 
 
 def _without_haze(ndvi: NDArray[np.float32], ring: Booleans) -> NDArray[np.float32]:

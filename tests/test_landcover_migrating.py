@@ -26,9 +26,16 @@ def test_what_moves_with_its_class_stays_and_what_moves_otherwise_goes():
 
 def test_each_class_is_held_against_itself():
     land = [7] * 5 + [1] * 5
-    before, after = years([-0.3] * 5 + [0.0] * 4 + [-0.3], land)
+    before, after = years([-0.12] * 5 + [0.0] * 4 + [-0.12], land)
 
     assert migrated(before, after, ["ndvi"]).index.tolist() == list(range(9))
+
+
+def test_a_class_that_moves_otherwise_than_all_samples_is_left_out():
+    land = [1] * 10 + [9] * 4
+    before, after = years([-0.05] * 10 + [0.5] * 4, land)  # the one quarry has greened
+
+    assert migrated(before, after, ["ndvi"]).index.tolist() == list(range(10))
 
 
 def test_what_was_not_seen_in_one_of_the_years_goes():

@@ -1,8 +1,9 @@
 """One mine on one sheet: its years beside its reference, its bare ground, and pictures of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from unicodedata import east_asian_width
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,6 +24,8 @@ __all__ = ["MineSheet", "Picture", "mine_card"]
 Array = NDArray[np.floating[Any]]
 
 _CHART_IN, _PICTURE_IN, _TITLE_IN, _REST_IN = 2.1, 2.35, 0.2, 1.05
+_PANEL_SIGNS = 40
+"""Half-width characters in a line of the panel beside the chart."""
 _GREEN, _TARGET, _BARE = "#2e7d46", "#8aa6b8", "#c9a37c"
 _VALUE = Words("矿区 NBR", "Mine, NBR")
 _RING = Words("参照环 NBR", "Reference ring, NBR")
@@ -169,7 +172,7 @@ def _bare(axes: Axes, sheet: MineSheet, language: Language) -> None:
 def _panel(figure: Figure, sheet: MineSheet, language: Language, top: float) -> None:
     left = 5.55 / WIDTH_IN
     figure.text(left, top, sheet.status.to(language), size=14, color=INK, va="top")
-    text = "\n".join(line.to(language) for line in sheet.lines)
+    text = "\n".join(part for line in sheet.lines for part in _wrapped(line.to(language)))
     figure.text(left, top - 0.06, text, size=7.8, color=INK, va="top", linespacing=1.75)
 
 
@@ -200,3 +203,15 @@ def _frame(axes: Axes, picture: Picture, outline: BaseGeometry) -> None:
     axes.set_facecolor(EMPTY_FACE)
     axes.add_patch(PathPatch(outline_path(outline), fill=False, edgecolor=RED, linewidth=1.2))
     axes.set(xticks=[], yticks=[], xlim=picture.extent[:2], ylim=picture.extent[2:])
+
+
+def _wrapped(line: str) -> Iterator[str]:
+    """Break a line where the panel ends; Chinese has no spaces to break at."""
+    part, width = "", 0
+    for sign in line:
+        wide = 2 if east_asian_width(sign) in "WF" else 1
+        if width + wide > _PANEL_SIGNS:
+            yield part
+            part, width = "", 0
+        part, width = part + sign, width + wide
+    yield part

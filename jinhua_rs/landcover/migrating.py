@@ -11,6 +11,11 @@ _SIGMA = 1.4826
 """Standard deviation of a normal distribution, in MADs."""
 _FLOOR = 0.02
 """Least deviation of an index: a class whose few samples agree by chance loses none."""
+_TOGETHER = 0.15
+"""
+An index of a class moves by no more than this against all samples, by weather or a late harvest.
+Where it does, the class is no longer there: the one quarry that its samples lie in has greened.
+"""
 
 
 def migrated(
@@ -22,7 +27,7 @@ def migrated(
     After the migration of training samples of Huang et al. 2020 (ISPRS Journal of Photogrammetry
     and Remote Sensing 161, 27-36): what changed its spectrum has perhaps changed its class. All
     samples of a class may move together, by haze or a dry autumn; one that moves otherwise is
-    left out.
+    left out, and so is a class that moves otherwise than all samples do.
 
     Parameters
     ----------
@@ -43,6 +48,8 @@ def migrated(
         return after
     change = after[list(by)] - before.loc[after.index, list(by)]
     group = after["class"].fillna(0) if "class" in after else pd.Series(0, after.index)
-    off = (change - change.groupby(group).transform("median")).abs()
+    usual = change.groupby(group).transform("median")
+    together = ((usual - change.median()).abs() <= _TOGETHER).all(axis=1)
+    off = (change - usual).abs()
     spread = np.maximum(_SIGMA * off.groupby(group).transform("median"), _FLOOR)
-    return after[(off <= limit * spread).all(axis=1)]
+    return after[together & (off <= limit * spread).all(axis=1)]

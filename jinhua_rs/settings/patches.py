@@ -27,7 +27,10 @@ class Patches(Section):
     least_confidence: Annotated[int, Field(ge=1, le=3)] = 2
     """Confidence from which an alert is part of a patch; what was seen once waits on the map."""
     report_loss: Annotated[int, Field(ge=1, le=3)] = 3
-    """Confidence from which a loss is reported; a patch that is less sure waits as candidate."""
+    """
+    Confidence from which a loss is reported; a patch that is less sure waits as candidate. Without
+    the watch (``[alerts]``) no loss is surer than 1.
+    """
     report_gain: Annotated[int, Field(ge=1, le=3)] = 2
     """The same for a gain."""
     real_low: Share = 0.5

@@ -172,7 +172,8 @@ def _bare(axes: Axes, sheet: MineSheet, language: Language) -> None:
 def _panel(figure: Figure, sheet: MineSheet, language: Language, top: float) -> None:
     left = 5.55 / WIDTH_IN
     figure.text(left, top, sheet.status.to(language), size=14, color=INK, va="top")
-    text = "\n".join(part for line in sheet.lines for part in _wrapped(line.to(language)))
+    told = [part for line in sheet.lines for part in line.to(language).split("\n")]
+    text = "\n".join(part for line in told for part in _wrapped(line))
     figure.text(left, top - 0.06, text, size=7.8, color=INK, va="top", linespacing=1.75)
 
 

@@ -21,7 +21,7 @@ from jinhua_rs.figures import Picture
 from jinhua_rs.grid import Grid
 from jinhua_rs.history import Publication, series
 from jinhua_rs.interpretation import Imagery
-from jinhua_rs.layers import Layer, open_layer
+from jinhua_rs.layers import Layer, open_all, open_layer
 from jinhua_rs.patches import Patch, Register
 from jinhua_rs.schema import TREE_CLASSES, Land
 from jinhua_rs.settings import Settings, Target
@@ -87,11 +87,12 @@ def _height(path: Path, geobox: GeoBox) -> NDArray[np.float32]:
 
 def plan_layers(
     settings: Settings, outline: BaseGeometry, layers: Mapping[str, Layer]
-) -> dict[str, Layer]:
+) -> tuple[dict[str, Layer], tuple[tuple[str, str], ...]]:
     """
     Open the layers of the plan's themes, by name of the theme, and ``<name>.within``.
 
-    A theme without a layer of its own takes the one of its name from ``[layers]``.
+    A theme without a layer of its own takes the one of its name from ``[layers]``. One in another
+    datum is left out and told, see :func:`jinhua_rs.layers.open_all`.
 
     Raises
     ------
@@ -99,16 +100,18 @@ def plan_layers(
         Naming the first that cannot be used.
     """
     found = {name: layers[name] for name in settings.themes if name in layers}
+    opening, area = {}, settings.area
     for name, theme in settings.themes.items():
         kind = "LineString" if theme.rule == "corridor" else "Polygon"
         for key, path in ((name, theme.layer), (f"{name}.within", theme.within)):
             if path is not None:
-                found[key] = open_layer(
-                    path, f"themes.{key}", crs=settings.area.crs, area=outline,
+                opening[key] = partial(
+                    open_layer, path, f"themes.{key}", crs=area.crs, area=outline,
                     kind="Polygon" if key.endswith(".within") else kind,
-                    check_datum=settings.area.check_datum,
+                    check_datum=area.check_datum,
                 )  # fmt: skip
-    return found
+    opened, told = open_all(opening)
+    return found | opened, told
 
 
 def work_up(

@@ -85,19 +85,22 @@ def take_back(
 
 
 def tell(place: Place, followed: Followed, speech: Speech) -> None:
-    """Print patches by county, and which later periods must be followed up again."""
+    """Print patches by county, remarks on layers, and later periods to be followed up again."""
     rejected = Book(place.verdicts).rejected
     table = by_county(followed.register, place.counties, place.settings.patches, rejected=rejected)
     speech.tell(
         {
             "folder": str(followed.folder),
             "outdated": followed.outdated,
+            "remarks": followed.remarks,
             "counties": table.to_dict("index"),
         }
     )
     if followed.label:
         speech.say(followed.label, followed.label)
     speech.table(*screen(table, speech.language))
+    for remark in followed.remarks:
+        speech.say(f"layers: {remark}", f"图层说明：{remark}")
     for name in followed.outdated:
         again = f"jinhua-rs followup {name}"
         speech.say(f"outdated, do again: {again}", f"已过期，请重做：{again}")

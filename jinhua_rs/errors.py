@@ -5,6 +5,7 @@ The error tree: one base to catch, one exit code per kind of trouble.
 
     JinhuaError                 1   anything this package raises on purpose
     ├── ConfigError             2   a setting, argument or layer that the user must change
+    │   └── DatumError          2   a layer whose coordinates look as if they were in GCJ-02
     ├── NoDataError             3   nothing to judge by: no scene, no clear pixel, no sample
     ├── PartialError            4   some tiles or assets failed; the rest is kept for the next run
     │   └── PoisonError         4   a piece of work whose worker dies of it each time
@@ -21,6 +22,7 @@ from typing import ClassVar
 __all__ = [
     "ConfigError",
     "ContractError",
+    "DatumError",
     "GridMismatch",
     "IntegrityError",
     "JinhuaError",
@@ -72,6 +74,10 @@ class ConfigError(JinhuaError):
     """A setting, an argument or a supplied layer must be changed."""
 
     exit_code = 2
+
+
+class DatumError(ConfigError):
+    """A layer whose coordinates look as if they were in another datum."""
 
 
 class NoDataError(JinhuaError):

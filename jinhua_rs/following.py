@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from jinhua_rs import patches, planning, regions, store
 from jinhua_rs.errors import ConfigError, IntegrityError, NoDataError
 from jinhua_rs.figures import Words
-from jinhua_rs.layers import Layer, open_layer
+from jinhua_rs.layers import Layer, open_all, open_layer
 from jinhua_rs.patches import Book, Memory, Patch, Register
 from jinhua_rs.period import Period
 from jinhua_rs.planning import PUBLISHED
@@ -123,9 +123,9 @@ class Place:
             "；".join(str(one["zh"]) for one in named), "; ".join(str(one["en"]) for one in named)
         )
 
-    def layers(self) -> dict[str, Layer]:
+    def layers(self) -> tuple[dict[str, Layer], tuple[tuple[str, str], ...]]:
         """
-        Open the layers that ``[layers]`` names, by role.
+        Open the layers that ``[layers]`` names, by role; see :func:`jinhua_rs.layers.open_all`.
 
         Raises
         ------
@@ -133,13 +133,14 @@ class Place:
             Naming the first that cannot be used.
         """
         wanted, area = self.settings.layers.model_dump(), self.settings.area
-        return {
-            role: open_layer(
-                path, role, crs=area.crs, area=self.outline, check_datum=area.check_datum
-            )
-            for role, path in wanted.items()
-            if path is not None
-        }
+        how = {"crs": area.crs, "area": self.outline, "check_datum": area.check_datum}
+        return open_all(
+            {
+                role: partial(open_layer, path, role, **how)
+                for role, path in wanted.items()
+                if path is not None
+            }
+        )
 
     def others(self) -> dict[str, Path]:
         """Folders of the periods of the same kind that were followed up, but for this, by name."""
@@ -175,13 +176,15 @@ class Followed:
     """
     What was followed up: its folder, the register, the mark of simulated data.
 
-    ``outdated`` are later periods that were made from a former register than this.
+    ``outdated`` are later periods that were made from a former register than this; ``remarks``
+    what is to be known of the supplied layers, in Chinese.
     """
 
     folder: Path
     register: Register
     label: str
     outdated: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def find_followed(place: Place) -> Followed:
@@ -201,7 +204,9 @@ def find_followed(place: Place) -> Followed:
             zh=f"{place.period} 尚无图斑台账；请先执行 jinhua-rs followup {place.period}",
         )
     register = _register(place.target, None)
-    return Followed(place.target, register, _facts(place.target)["label"], _outdated(place))
+    facts = _facts(place.target)
+    remarks = tuple(map(str, facts.get("remarks", ())))
+    return Followed(place.target, register, facts["label"], _outdated(place), remarks)
 
 
 def known_patches(settings: Settings, unit: str | None) -> dict[str, Patch]:

@@ -49,8 +49,8 @@ def run(place: Place, *, progress: Progress) -> Followed:
     """
     with store.locked(place.folder), store.locked(place.verdicts.parent):
         flagged = _flags(place)
-        layers, book = place.layers(), Book(place.verdicts)
-        case = _case(place, layers)
+        (layers, refused), book = place.layers(), Book(place.verdicts)
+        case = _case(place, layers, refused)
         receipt = _receipt(place, flagged, case, book)
         if not _stands(place.target, receipt):
             store.sweep(place.folder)
@@ -83,9 +83,9 @@ def _flags(place: Place) -> tuple[Flags, ...]:
     return found
 
 
-def _case(place: Place, layers: Mapping[str, Layer]) -> Case:
+def _case(place: Place, layers: Mapping[str, Layer], refused: tuple[tuple[str, str], ...]) -> Case:
     """Lay everything that was supplied over what was published of the season."""
-    themes = casework.plan_layers(place.settings, place.outline, layers)
+    themes, more = casework.plan_layers(place.settings, place.outline, layers)
     opened = {**layers, **themes}.values()
     former = place.former()
     return Case(
@@ -102,7 +102,11 @@ def _case(place: Place, layers: Mapping[str, Layer]) -> Case:
             label=place.label,
             credit=place.credit,
             units=place.units,
-            remarks=list(dict.fromkeys(one for layer in opened for one in layer.remarks())),
+            remarks=list(
+                dict.fromkeys(
+                    [*refused, *more, *(one for layer in opened for one in layer.remarks())]
+                )
+            ),
         ),
     )
 

@@ -1,7 +1,7 @@
 """The one door by which layers that people supply come in: read, checked, mended, counted."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -14,12 +14,13 @@ import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs.errors import ConfigError
+from jinhua_rs.errors import ConfigError, DatumError
 
 __all__ = [
     "Layer",
     "column",
     "mended",
+    "open_all",
     "open_layer",
     "read_vector",
     "shifted",
@@ -136,6 +137,32 @@ def open_layer(
         n_empty=len(raw) - len(kept),
         n_outside=int((~inside).sum()),
     )
+
+
+def open_all(
+    opening: Mapping[str, Callable[[], Layer]],
+) -> tuple[dict[str, Layer], tuple[tuple[str, str], ...]]:
+    """
+    Open layers by role; one in another datum is left out as if it were not supplied, and told.
+
+    Returns
+    -------
+    layers : dict of Layer
+    told : tuple of (str, str)
+        Why a layer was left out, in English and in Chinese.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first that cannot be used for another reason.
+    """
+    found, told = {}, []
+    for role, opened in opening.items():
+        try:
+            found[role] = opened()
+        except DatumError as error:
+            told.append((str(error), error.zh))
+    return found, tuple(told)
 
 
 def mended(geometries: Sequence[BaseGeometry], kind: str = "Polygon") -> list[BaseGeometry]:
@@ -315,7 +342,7 @@ def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, rol
     if found is None:
         return
     out, back = found
-    raise _refused(
+    refused = _refused(
         path,
         role,
         f"{out:.1%} of its vertices lie outside the area, and {back:.1%} would if it "
@@ -325,6 +352,7 @@ def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, rol
         f"仅 {back:.1%}，疑为 GCJ-02（火星坐标）；请转换为 CGCS2000，"
         "确需使用时设 area.check_datum = false",
     )
+    raise DatumError(str(refused), zh=refused.zh)
 
 
 def _refused(path: Path, role: str, what: str, what_zh: str) -> ConfigError:

@@ -11,7 +11,6 @@ from shapely import affinity
 from shapely.geometry import Polygon
 
 from jinhua_rs import followup, store
-from jinhua_rs.errors import ConfigError
 from jinhua_rs.following import Place
 from jinhua_rs.period import Period
 from jinhua_rs.schema import Land
@@ -168,11 +167,16 @@ def test_a_mine_outside_the_area_is_left_out_and_told(follow, tmp_path):
     assert any("在区域之外" in line for line in receipt["remarks"])
 
 
-def test_a_layer_in_gcj02_stops_the_followup_before_anything_is_written(follow, tmp_path):
+def test_a_layer_in_gcj02_is_left_out_and_told_and_the_rest_goes_on(follow, tmp_path):
     inside = [square(column, row, 8, 8) for column in range(0, 90, 10) for row in range(0, 90, 10)]
     moved = [affinity.translate(shape, 440, -305) for shape in inside]
-    layer = save(tmp_path / "m.gpkg", moved, site=[str(n) for n in range(len(moved))])
+    mines = save(tmp_path / "m.gpkg", moved, site=[str(n) for n in range(len(moved))])
+    parcels = save(tmp_path / "p.gpkg", [square(10, 50, 20, 20)], id=["P1"], year=[2018])
 
-    with pytest.raises(ConfigError, match=r"looks like GCJ-02.*area\.check_datum") as caught:
-        follow(mines=layer)
-    assert "火星坐标" in caught.value.zh
+    books, receipt = follow(mines=mines, parcels=parcels)
+
+    assert not (books / "mines.csv").exists()
+    assert len(pd.read_csv(books / "afforestation.csv")) == 1
+    (line,) = [one for one in receipt["remarks"] if "火星坐标" in one]
+    assert "m.gpkg" in line and "area.check_datum" in line
+    assert line in told(books, "afforestation.xlsx")

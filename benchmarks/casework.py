@@ -34,6 +34,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from benchmarks.casework_truth import RIGHT, WHEN, Cases, mine_truth, recovery_from
+from benchmarks.section import Section
 from jinhua_rs import features, followup, landcover, mines, pieces, planning, quarter, store
 from jinhua_rs.afforestation import Stage
 from jinhua_rs.estimation.intervals import wilson
@@ -58,8 +59,7 @@ from jinhua_rs.twin.survey import states
 from jinhua_rs.twin.truth import canopy_by_year
 from jinhua_rs.twin.world import World
 
-PAGE = Path(__file__).parent.parent / "docs" / "validation.md"
-MARKS = "<!-- measured by benchmarks/casework.py -->", "<!-- end of casework -->"
+SECTION = Section("Mines and planting on the twin", "benchmarks/casework.py")
 SEED, DATES = 20200101, 4
 YEARS = tuple(range(2016, 2025))
 TRAINING, ALSO = Period(2019, 4), (Period(2016, 4), Period(2022, 4), Period(2024, 4))
@@ -445,15 +445,6 @@ def _crossed(true: pd.Series, told: pd.Series) -> list[str]:
     return [*head, *body]
 
 
-def write(text: str) -> None:
-    """Put the text between its marks at the end of the page of validation."""
-    old = PAGE.read_text(encoding="utf-8")
-    before, mark, rest = old.partition(MARKS[0])
-    after = rest.partition(MARKS[1])[2]
-    head = before if mark else f"{before.rstrip()}\n\n## Mines and planting on the twin\n\n"
-    PAGE.write_text(f"{head}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after or chr(10)}", encoding="utf-8")
-
-
 def main() -> None:
     """Measure, and write the page."""
     given = argparse.ArgumentParser(description=__doc__)
@@ -467,7 +458,7 @@ def main() -> None:
     parcels.to_csv(told.to / "parcels.csv", index=False)
     listed.to_csv(told.to / "mines.csv", index=False)
     store.write_json(told.to / "progress.json", {"judged": told.judge})
-    write(page(parcels, listed, told.judge))
+    SECTION.write(page(parcels, listed, told.judge))
     print(f"{(monotonic() - began) / 60:.0f} minutes", flush=True)
 
 

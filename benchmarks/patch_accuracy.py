@@ -23,9 +23,9 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from benchmarks.casework import PAGE
 from benchmarks.patch_scores import SIZES, Truth, found, judged, on_stable, yearly
 from benchmarks.patch_windows import SEED, WINDOWS
+from benchmarks.section import Section
 from jinhua_rs.causes import CAUSE_CLASSES
 from jinhua_rs.estimation.intervals import wilson
 from jinhua_rs.settings import Patches
@@ -33,7 +33,7 @@ from jinhua_rs.twin.chronicle import Chronicle
 
 __all__ = ["Scored", "page", "score"]
 
-MARKS: Final = "<!-- measured by benchmarks/patch_accuracy.py -->", "<!-- end of patch accuracy -->"
+SECTION = Section("Patches of change on the twin", "benchmarks/patch_accuracy.py")
 _CAUSES: Final = {info.code: info.name_zh for info in CAUSE_CLASSES}
 
 
@@ -218,15 +218,6 @@ def _of(part: float, whole: float) -> str:
     return f"{part / whole:.2f}" if whole else "—"
 
 
-def write(text: str) -> None:
-    """Put the text between its marks, at the end of the page of validation where it is new."""
-    old = PAGE.read_text(encoding="utf-8")
-    before, _, rest = old.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    title = "" if rest else "\n## Patches of change on the twin\n\n"
-    PAGE.write_text(f"{before}{title}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after or chr(10)}", "utf-8")
-
-
 def main() -> None:
     """Measure, and write the page."""
     given = argparse.ArgumentParser(description=__doc__)
@@ -237,7 +228,7 @@ def main() -> None:
     work = partial(score, root=told.to.resolve())
     with ProcessPoolExecutor(told.workers, mp_context=get_context("spawn")) as crew:
         scored = list(crew.map(work, told.windows))
-    write(page(scored, told.windows))
+    SECTION.write(page(scored, told.windows))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from rasterio.features import rasterize
 from scipy import ndimage
 from shapely.geometry import box
 
-from benchmarks.casework import PAGE
+from benchmarks.section import Section
 from jinhua_rs import patches
 from jinhua_rs.grid import Grid
 from jinhua_rs.patches import Flags, Ground, Memory, Register
@@ -39,7 +39,7 @@ from jinhua_rs.twin.chronicle import Chronicle
 from jinhua_rs.twin.effects import EventKind
 from jinhua_rs.units import M2_PER_MU, mu
 
-MARKS = "<!-- measured by benchmarks/patch_memory.py -->", "<!-- end of patch memory -->"
+SECTION = Section("Names of patches on the twin", "benchmarks/patch_memory.py")
 SEED, SIDE_M, QUARTERS = 20200101, 10_000.0, 8
 YEARS = date(2017, 1, 1), date(2023, 1, 1)
 LOSSES = {
@@ -201,15 +201,6 @@ def page(found: pd.DataFrame, n: int) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(text: str) -> None:
-    """Put the text between its marks, at the end of the page of validation where it is new."""
-    old = PAGE.read_text(encoding="utf-8")
-    before, _, rest = old.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    title = "" if rest else "\n## Names of patches on the twin\n\n"
-    PAGE.write_text(f"{before}{title}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after or chr(10)}", "utf-8")
-
-
 def main() -> None:
     """Measure, and write the page."""
     given = argparse.ArgumentParser(description=__doc__)
@@ -225,7 +216,7 @@ def main() -> None:
         for window in windows(chronicle, n)
         for faults in SHIFTS
     ]
-    write(page(pd.concat(found, ignore_index=True), n))
+    SECTION.write(page(pd.concat(found, ignore_index=True), n))
 
 
 if __name__ == "__main__":

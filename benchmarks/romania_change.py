@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
 from benchmarks.alerts import OPTIONS, read_romania, residuals
-from benchmarks.casework import PAGE
+from benchmarks.section import PAGE, Section
 from jinhua_rs import change, figures, planning, quarter, store
 from jinhua_rs.period import Period
 from jinhua_rs.schema import Change
@@ -36,7 +36,9 @@ from jinhua_rs.twin.serve import serving
 
 __all__ = ["plain_change", "seasonal"]
 
-MARKS = "<!-- measured by benchmarks/romania_change.py -->", "<!-- end of romania change -->"
+SECTION = Section(
+    "What changed in the Romanian forest, seen three ways", "benchmarks/romania_change.py"
+)
 PICTURE = PAGE.parent / "images" / "romania-change.png"
 CONFIG = PAGE.parent.parent / "workflows" / "romania.toml"
 BEFORE, AFTER, STEP = 2017, 2020, 0.20
@@ -248,22 +250,13 @@ def draw(maps: Mapping[str, NDArray[np.generic]], target: Path) -> None:
     figure.savefig(target)
 
 
-def write(text: str) -> None:
-    """Put the text between its marks, at the end of the page of validation where it is new."""
-    old = PAGE.read_text(encoding="utf-8")
-    before, _, rest = old.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    title = "" if rest else "\n## What changed in the Romanian forest, seen three ways\n\n"
-    PAGE.write_text(f"{before}{title}{MARKS[0]}\n\n{text}\n{MARKS[1]}{after or chr(10)}", "utf-8")
-
-
 def main() -> None:
     """Measure, draw, and write the page."""
     given = argparse.ArgumentParser(description=__doc__)
     given.add_argument("--to", type=Path, default=Path("outputs/romania-change"))
     maps, left = measure(given.parse_args().to.resolve())
     draw(maps, PICTURE)
-    write(page(maps, left))
+    SECTION.write(page(maps, left))
 
 
 if __name__ == "__main__":

@@ -342,7 +342,7 @@ def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, rol
     if found is None:
         return
     out, back = found
-    refused = _refused(
+    raise _refused(
         path,
         role,
         f"{out:.1%} of its vertices lie outside the area, and {back:.1%} would if it "
@@ -351,13 +351,15 @@ def _refuse_shifted(frame: gpd.GeoDataFrame, area: BaseGeometry, path: Path, rol
         f"有 {out:.1%} 的节点超出区域，而整体西移 440 米、北移 305 米后"
         f"仅 {back:.1%}，疑为 GCJ-02（火星坐标）；请转换为 CGCS2000，"
         "确需使用时设 area.check_datum = false",
+        kind=DatumError,
     )
-    raise DatumError(str(refused), zh=refused.zh)
 
 
-def _refused(path: Path, role: str, what: str, what_zh: str) -> ConfigError:
+def _refused(
+    path: Path, role: str, what: str, what_zh: str, *, kind: type[ConfigError] = ConfigError
+) -> ConfigError:
     setting = f"[layers] {role}" if role.islower() and role.isidentifier() else role
-    return ConfigError(
+    return kind(
         f"layer {role}, {path.name}: {what}; mend {setting}",
         zh=f"图层 {role}（{path.name}）：{what_zh}；请修改 {setting}",
     )

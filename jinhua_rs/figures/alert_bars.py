@@ -10,12 +10,12 @@ from matplotlib.patches import Rectangle
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.estimation.printed import shown
 from jinhua_rs.figures.caption import Caption, Language, Words
-from jinhua_rs.figures.sheet import GREY, INK, WIDTH_IN, new_sheet, stamp, to_png
+from jinhua_rs.figures.rows import Margins, row_axes
+from jinhua_rs.figures.sheet import GREY, INK, WIDTH_IN, stamp, to_png
 
 __all__ = ["CountyAlerts", "alert_bars"]
 
-_ROW_IN, _AXIS_IN, _HEAD_IN = 0.46, 0.42, 0.62
-_LEFT_IN, _RIGHT_IN = 1.05, 1.25
+_MARGINS = Margins(row=0.46, head=0.62, left=1.05, right=1.25)
 _KINDS = (
     (Words("植被减少", "Loss"), ("#f3b9b4", "#e0605a", "#96120d")),
     (Words("植被增加", "Gain"), ("#bcd0f1", "#5f8fdb", "#163f8f")),
@@ -50,35 +50,20 @@ def alert_bars(
     """
     if not counties:
         raise NoDataError("no unit to chart; check [area] units", zh="没有可绘制的统计单元")
-    rows = len(counties)
-    figure, bottom, top = new_sheet(caption, language, _HEAD_IN + _ROW_IN * rows + _AXIS_IN)
-    height = figure.get_figheight()
-    low, tall = (bottom + _AXIS_IN) / height, _ROW_IN * rows / height
-    width = 1 - (_LEFT_IN + _RIGHT_IN) / WIDTH_IN
-    axes = figure.add_axes((_LEFT_IN / WIDTH_IN, low, width, tall))
-    _frame(axes, counties, language)
+    longest = max(1.0, *(sum(areas) for one in counties for areas in (one.loss_mu, one.gain_mu)))
+    figure, axes = row_axes(
+        [one.name for one in counties], caption, language,
+        most=longest * 1.02, axis=_AXIS, margins=_MARGINS,
+    )  # fmt: skip
+    axes.xaxis.set_major_formatter(lambda value, _: shown(value, 0))
+    top = axes.get_position().y1 + _MARGINS.head / figure.get_figheight()
     for row, one in enumerate(counties):
         for kind, areas in enumerate((one.loss_mu, one.gain_mu)):
             _stack(axes, row + 0.4 * kind - 0.2, areas, _KINDS[kind][1])
     for kind in range(len(_KINDS)):
-        _legend(figure, kind, (top - 0.16 - 0.22 * kind) / height, language)
+        _legend(figure, kind, top - (0.16 + 0.22 * kind) / figure.get_figheight(), language)
     stamp(axes, caption, language, zorder=3, size=22)
     return to_png(figure)
-
-
-def _frame(axes: Axes, counties: Sequence[CountyAlerts], language: Language) -> None:
-    longest = max(1.0, *(sum(areas) for one in counties for areas in (one.loss_mu, one.gain_mu)))
-    axes.set(xlim=(0, longest * 1.02), ylim=(len(counties) - 0.5, -0.5))
-    axes.set_yticks(range(len(counties)), [one.name.to(language) for one in counties])
-    axes.set_xlabel(_AXIS.to(language), size=8, color=GREY)
-    axes.xaxis.set_major_formatter(lambda value, _: shown(value, 0))
-    axes.tick_params(length=0, labelcolor=GREY, labelsize=8)
-    axes.tick_params(axis="y", labelcolor=INK, labelsize=9)
-    axes.grid(axis="x", color="#e6e9ea", linewidth=0.6)
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color("#c4cacc")
 
 
 def _stack(axes: Axes, at: float, areas: Sequence[float], shades: Sequence[str]) -> None:
@@ -97,8 +82,8 @@ def _legend(figure: Figure, kind: int, y: float, language: Language) -> None:
     """Write what the shades of a kind mean, in one line above the bars."""
     name, shades = _KINDS[kind]
     size = 0.1 / figure.get_figheight()
-    figure.text(_LEFT_IN / WIDTH_IN, y, name.to(language), size=8.5, color=INK, va="center")
+    figure.text(_MARGINS.left / WIDTH_IN, y, name.to(language), size=8.5, color=INK, va="center")
     for level, (shade, words) in enumerate(zip(shades, _LEVELS, strict=True)):
-        left = (_LEFT_IN + 0.85 + 1.75 * level) / WIDTH_IN
+        left = (_MARGINS.left + 0.85 + 1.75 * level) / WIDTH_IN
         figure.add_artist(Rectangle((left, y - size / 2), 0.1 / WIDTH_IN, size, color=shade))
         figure.text(left + 0.02, y, words.to(language), size=8.5, color=INK, va="center")

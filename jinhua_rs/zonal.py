@@ -6,16 +6,18 @@ from pathlib import Path
 import exactextract
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import rasterio
 import shapely
+from affine import Affine
 from rasterio.errors import RasterioIOError
-from rasterio.features import geometry_mask
+from rasterio.features import geometry_mask, rasterize
 from rasterio.io import DatasetReader
 
 from jinhua_rs.errors import GridMismatch, IntegrityError
 
-__all__ = ["class_areas", "means", "transitions"]
+__all__ = ["class_areas", "means", "transitions", "transitions_by_zone"]
 
 _MAX_CELLS = 4_000_000  # of a raster in memory at once, so that memory does not grow with the map
 
@@ -111,6 +113,39 @@ def transitions(before: Path, after: Path, units: gpd.GeoDataFrame) -> pd.DataFr
     GridMismatch
         If the rasters do not lie on one grid, or the units in another CRS.
     """
+    nothing = gpd.GeoDataFrame({"zone": []}, geometry=[], crs=units.crs)
+    return transitions_by_zone(before, after, units, nothing).droplevel("zone", axis="columns")
+
+
+def transitions_by_zone(
+    before: Path, after: Path, units: gpd.GeoDataFrame, zones: gpd.GeoDataFrame
+) -> pd.DataFrame:
+    """
+    Area of each pair of classes inside each unit, apart by the zone it lies in.
+
+    Parameters
+    ----------
+    before, after, units
+        As for :func:`transitions`.
+    zones : GeoDataFrame
+        Any number of polygons in the rasters' CRS with the name of their ``zone`` (str, not
+        empty); of two that overlap the later counts.
+
+    Returns
+    -------
+    DataFrame, float64, index as ``units``, columns ``(zone, was, now)``, m²
+        Zone ``""`` is ground of no zone.
+
+    Raises
+    ------
+    GridMismatch
+        If the rasters do not lie on one grid, or the units in another CRS.
+    """
+    names = ["", *sorted(set(zones["zone"]))]
+    numbers = zones["zone"].map({name: n for n, name in enumerate(names)}).to_numpy(dtype="uint8")
+    pairs = pd.MultiIndex.from_product(
+        [names, range(_CODES), range(_CODES)], names=["zone", "was", "now"]
+    )
     with rasterio.open(before) as was, rasterio.open(after) as now:
         pixel = _pixel_area(now, units, after.name)
         if was.transform != now.transform or was.shape != now.shape or was.crs != now.crs:
@@ -119,7 +154,7 @@ def transitions(before: Path, after: Path, units: gpd.GeoDataFrame) -> pd.DataFr
                 "one [area]",
                 zh=f"{before.name} 与 {after.name} 的格网不同；请用同一 [area] 发布两个时段",
             )
-        counts = np.zeros((len(units), _CODES * _CODES), dtype=np.int64)
+        counts = np.zeros((len(units), len(pairs)), dtype=np.int64)
         for _, at in now.block_windows(1):
             first, second = was.read(1, window=at), now.read(1, window=at)
             if max(first.max(), second.max()) >= _CODES:
@@ -127,14 +162,30 @@ def transitions(before: Path, after: Path, units: gpd.GeoDataFrame) -> pd.DataFr
                     f"{before.name} or {after.name} holds class {_CODES} or more; publish again",
                     zh=f"{before.name} 或 {after.name} 含未知类别；请重新发布",
                 )
-            pair = first.astype(np.intp) * _CODES + second
-            here = shapely.box(*now.window_bounds(at))
+            transform, here = now.window_transform(at), shapely.box(*now.window_bounds(at))
+            zone = _burnt(zones, numbers, here, first.shape, transform)
+            triple = (zone * _CODES + first) * _CODES + second
             for place in np.flatnonzero(units.intersects(here)):  # one by one: units may overlap
                 shape = [units.geometry.iloc[place]]
-                there = geometry_mask(shape, pair.shape, now.window_transform(at), invert=True)
-                counts[place] += np.bincount(pair[there], minlength=_CODES * _CODES)
-    pairs = pd.MultiIndex.from_product([range(_CODES)] * 2, names=["was", "now"])
+                there = geometry_mask(shape, triple.shape, transform, invert=True)
+                counts[place] += np.bincount(triple[there], minlength=len(pairs))
     return pd.DataFrame(counts * pixel, index=units.index, columns=pairs)
+
+
+def _burnt(
+    zones: gpd.GeoDataFrame,
+    numbers: npt.NDArray[np.uint8],
+    here: shapely.Polygon,
+    size: tuple[int, int],
+    transform: Affine,
+) -> npt.NDArray[np.intp]:
+    """Burn the numbers of the zones that touch a place into its pixels, 0 where there is none."""
+    near = np.sort(zones.sindex.query(here))
+    if not near.size:
+        return np.zeros(size, np.intp)
+    told = zip(zones.geometry.iloc[near], numbers[near], strict=True)
+    burnt = rasterize(told, out_shape=size, transform=transform, dtype="uint8")
+    return np.asarray(burnt, np.intp)
 
 
 def _extract(

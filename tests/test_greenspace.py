@@ -12,7 +12,7 @@ from jinhua_rs.errors import GridMismatch, IntegrityError
 from jinhua_rs.greenspace import WHOLE, Maps, theme_rows
 from jinhua_rs.schema import Change, Forest, Land
 from jinhua_rs.settings import Settings, Theme, load_settings
-from jinhua_rs.zonal import transitions
+from jinhua_rs.zonal import transitions, transitions_by_zone
 
 LEFT, TOP, SIDE = 500_000.0, 3_200_000.0, 100
 
@@ -181,6 +181,23 @@ def test_transitions_of_overlapping_units_and_of_other_grids(maps, tmp_path):
     strange = save(tmp_path / "strange.tif", np.full((SIDE, SIDE), 200))
     with pytest.raises(IntegrityError, match="holds class 16 or more"):
         transitions(strange, maps.landcover, twice)
+
+
+def test_transitions_by_zone_add_up_and_the_later_of_two_zones_counts(maps):
+    whole = gpd.GeoDataFrame(index=["all"], geometry=[at(0, 0, 1000, 1000)], crs="EPSG:4549")
+    zones = gpd.GeoDataFrame(
+        {"zone": ["tea", "forest", "tea"]},
+        geometry=[at(0, 0, 300, 1000), at(200, 0, 500, 1000), at(5000, 0, 6000, 1000)],
+        crs="EPSG:4549",
+    )
+
+    found = transitions_by_zone(maps.before, maps.landcover, whole, zones)
+
+    assert found.T.groupby("zone").sum()["all"].to_dict() == {
+        "": 500_000.0, "forest": 300_000.0, "tea": 200_000.0,
+    }  # fmt: skip
+    together = found.T.groupby(["was", "now"]).sum().T
+    assert together.equals(transitions(maps.before, maps.landcover, whole))
 
 
 def test_layers_of_themes_are_relative_to_their_file(tmp_path):

@@ -12,7 +12,7 @@ from jinhua_rs.grid import Grid
 from jinhua_rs.period import Period
 from jinhua_rs.regions import load_units, outline
 from jinhua_rs.settings import Area
-from jinhua_rs.twin import layers, truth
+from jinhua_rs.twin import cadastre, layers, truth
 from jinhua_rs.twin.events import EventKind, draw
 from jinhua_rs.twin.survey import Memory, middle, pieces, states
 from jinhua_rs.twin.world import Kind, World, supersample
@@ -310,3 +310,22 @@ def test_what_became_of_parcels_and_mines(tmp_path, written, world, events, tabl
 
 def _age(by_id, identity):
     return 2027 - by_id[identity].start.year if identity in by_id else 0
+
+
+def test_the_land_survey_follows_the_ground_as_it_lay_at_the_end_of_2019(world, events, units):
+    one = units.loc[[COUNTY]]
+
+    found = cadastre.land_use(world, events, one, resolution=COARSE)
+
+    assert found["simulated"].all()
+    assert found["DLBM"].isin(["0201", "0202", "0204", "0301", "0302", "0305"]).all()
+    piece = max(pieces(one, COARSE), key=lambda each: each.geobox.boundingbox.polygon.area)
+    (state,) = states(world, piece.geobox, events, [cadastre.SURVEYED])
+    kind = state["kind"].to_numpy()
+    county = one.geometry.iloc[0]
+    x, y = np.meshgrid(state.x.to_numpy(), state.y.to_numpy())
+    for code, kinds in (("0202", [Kind.TEA]), ("0302", [Kind.MOSO_BAMBOO])):
+        own = shapely.union_all(found.loc[found["DLBM"] == code, "geometry"].to_numpy())
+        true = np.isin(kind, kinds) & shapely.contains_xy(county, x, y)
+        assert true.any()
+        assert (shapely.contains_xy(own, x, y) == true).all()

@@ -30,7 +30,7 @@ from jinhua_rs.points import Drawn
 from jinhua_rs.schema import FOREST_CANOPY, Change, Forest, Land, rows
 from jinhua_rs.settings import Definitions
 from jinhua_rs.units import hectares
-from jinhua_rs.zonal import transitions
+from jinhua_rs.zonal import transitions_by_zone
 
 __all__ = ["Judged", "calibrated_rows", "definition_rows", "land_uses", "statutory_change_rows"]
 
@@ -87,8 +87,8 @@ def land_uses(layer: Layer) -> gpd.GeoDataFrame:
     Returns
     -------
     GeoDataFrame
-        ``use``: ``"forest"`` (03xx), ``"tea"`` (0202), ``"garden"`` (other 02xx but orchards);
-        one dissolved geometry each, other land left out.
+        Its polygons of ``use`` ``"forest"`` (03xx), ``"tea"`` (0202) or ``"garden"`` (other 02xx
+        but orchards); other land is left out.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def land_uses(layer: Layer) -> gpd.GeoDataFrame:
             "取值如 0301、0202）；请修改 [layers] land_use",
         )
     kept = layer.frame[["geometry"]].assign(use=kinds.to_numpy())
-    return kept[kept["use"] != ""].dissolve("use").reset_index()
+    return kept[kept["use"] != ""].reset_index(drop=True)
 
 
 def _kind(code: str) -> str:
@@ -237,19 +237,18 @@ def _mapped(
     landcover: Path, forest: Path, ground: Ground, uses: gpd.GeoDataFrame | None
 ) -> pd.DataFrame:
     """Ground by ``unit``, ``land``, ``dense`` and ``use``, ``m2``."""
-    pieces = ground.pieces[["unit", "geometry"]].assign(use="")
-    if uses is not None:
-        pieces = pieces[["unit", "geometry"]].overlay(uses, how="identity", keep_geom_type=True)
-        pieces = pieces.fillna({"use": ""}).reset_index(drop=True)
-    areas = transitions(landcover, forest, pieces)
-    land, tree_cover = (areas.columns.get_level_values(name) for name in ("was", "now"))
-    size = len(areas.columns)
+    if uses is None:
+        uses = gpd.GeoDataFrame({"use": []}, geometry=[], crs=ground.pieces.crs)
+    zones = uses.rename(columns={"use": "zone"})
+    areas = transitions_by_zone(landcover, forest, ground.pieces, zones)
+    use, land, tree_cover = (areas.columns.get_level_values(one) for one in ("zone", "was", "now"))
+    count = len(areas)
     return pd.DataFrame(
         {
-            "unit": pieces["unit"].to_numpy().repeat(size),
-            "use": pieces["use"].to_numpy().repeat(size),
-            "land": np.tile(land, len(pieces)),
-            "dense": np.tile(tree_cover == Forest.FOREST, len(pieces)),
+            "unit": ground.pieces["unit"].to_numpy().repeat(len(areas.columns)),
+            "use": np.tile(use, count),
+            "land": np.tile(land, count),
+            "dense": np.tile(tree_cover == Forest.FOREST, count),
             "m2": areas.to_numpy().ravel(),
         }
     )

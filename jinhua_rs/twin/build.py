@@ -49,8 +49,8 @@ from one seed (see `twin.json`), so that products can be judged against a known 
 | `catalog.json`, `collection.json`, `items/` | static STAC catalogue, relative links |
 | `items.json` | the same items with absolute addresses, for a local STAC API |
 | `scenes/<id>/*.tif` | Cloud Optimized GeoTIFF, one for each band; DN 0 is "not seen" |
-| `layers/` | afforestation parcels, mines, farmland, red line, reserves, gardens, rivers; \
-elevation (`dem.tif`) |
+| `layers/` | afforestation parcels, mines, farmland, red line, reserves, gardens, rivers, \
+land use; elevation (`dem.tif`) |
 | `samples.gpkg`, `reference.gpkg` | training points; reference points for intervals |
 | `truth/` | what is true, by unit and period, and what each scene's mask got wrong |
 """

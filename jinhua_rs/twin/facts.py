@@ -7,7 +7,7 @@ import geopandas as gpd
 import numpy as np
 
 from jinhua_rs.grid import Grid
-from jinhua_rs.twin import layers, truth
+from jinhua_rs.twin import cadastre, layers, truth
 from jinhua_rs.twin.chronicle import Chronicle
 from jinhua_rs.twin.effects import Event
 from jinhua_rs.twin.geography import CRS
@@ -35,8 +35,9 @@ def write_facts(
 
     Training points show the ground in the middle of the first period, reference points the
     same places in all periods. A twin of one county or of a window keeps to it; its layers
-    still hold the whole city. A window is its own reporting unit (``layers/units.gpkg``), and
-    what changed in it from the first to the last day is outlined (``truth/patches.gpkg``).
+    still hold the whole city, but for the land survey. A window is its own reporting unit
+    (``layers/units.gpkg``), and what changed in it from the first to the last day is outlined
+    (``truth/patches.gpkg``).
 
     Raises
     ------
@@ -56,6 +57,8 @@ def write_facts(
         when=periods[-1].stop.date(),
         rng=np.random.default_rng([spec.seed, 11]),
     )
+    used = cadastre.land_use(ground, history, around, resolution=spec.resolution)
+    layers.write_layer(used, folder / "layers" / "land_use.gpkg", "国土调查地类")
     if spec.window is not None:
         parcels = told[told.intersects(around.geometry.iloc[0])]
         _write_window(folder, spec, Chronicle(world, tuple(history)), around)

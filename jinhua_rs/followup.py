@@ -88,9 +88,10 @@ def _case(place: Place, layers: Mapping[str, Layer], refused: tuple[tuple[str, s
     themes, more = casework.plan_layers(place.settings, place.outline, layers)
     opened = {**layers, **themes}.values()
     former = place.former()
+    published = publications(place.settings.output.root, place.period, unit=place.unit)
     return Case(
         settings=place.settings,
-        published=publications(place.settings.output.root, place.period, unit=place.unit),
+        published=published,
         outline=place.outline,
         counties=place.counties,
         layers=layers,
@@ -107,6 +108,7 @@ def _case(place: Place, layers: Mapping[str, Layer], refused: tuple[tuple[str, s
                     [*refused, *more, *(one for layer in opened for one in layer.remarks())]
                 )
             ),
+            ground=published[-1].map("landcover"),
         ),
     )
 

@@ -188,7 +188,7 @@ def _map(place: Place, register: Register, book: Book, brief: Brief) -> bytes:
         for (kind, size), colour in _COLOURS.items()
     }
     title = Words("图斑分布图", "Patches")
-    return place_map(layer, categories, brief.units, brief.caption(title))
+    return place_map(layer, categories, brief.units, brief.caption(title), ground=brief.ground)
 
 
 Pair = tuple[tuple[str, Path | None], tuple[str, Path | None]]

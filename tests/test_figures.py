@@ -17,7 +17,8 @@ from shapely.geometry import box
 from jinhua_rs import figures
 from jinhua_rs.errors import ContractError, GridMismatch, IntegrityError, NoDataError
 from jinhua_rs.figures import Bar, Caption, Estimate, Words, rasters
-from jinhua_rs.schema import FOREST_CLASSES, Status
+from jinhua_rs.figures.base import map_sheet
+from jinhua_rs.schema import FOREST_CLASSES, LAND_CLASSES, Land, Status
 
 LEFT, BOTTOM, SIDE, STEP = 450_000.0, 3_200_000.0, 20_000.0, 100.0
 NAN = math.nan
@@ -301,3 +302,34 @@ def test_the_chart_over_the_years_is_the_same_each_time_and_shows_a_gap():
 def test_years_without_any_value_are_no_chart():
     with pytest.raises(NoDataError, match="no year"):
         figures.course_chart([course("某市", [NAN], Status.INSUFFICIENT)], caption())
+
+
+def test_scale_bar_and_arrow_find_room_beside_a_square():
+    square = three_units().loc[["11"]]
+
+    filled = map_sheet(square, caption(), "zh").bounds
+    long = map_sheet(three_units(), caption(), "zh").bounds
+
+    west, south, _, north = square.total_bounds
+    assert filled[0] == pytest.approx(west - 0.035 * SIDE)
+    assert filled[3] == pytest.approx(north + 0.035 * SIDE)
+    assert south - filled[1] == pytest.approx((0.035 + 1.07 * 0.52 / 5.95) * SIDE)
+    assert long[3] - north == pytest.approx(BOTTOM - long[1])  # there is room enough as it is
+
+
+def test_places_lie_on_the_classes_of_the_ground_drawn_pale(tmp_path):
+    classes = raster(tmp_path / "landcover.tif", by_county(Land.WATER, Land.BAMBOO, 0))
+    place = gpd.GeoDataFrame(
+        {"category": ["a"]}, geometry=[box(LEFT, BOTTOM, LEFT + SIDE / 2, BOTTOM + SIDE / 2)],
+        crs="EPSG:4549",
+    )  # fmt: skip
+    known = {"a": (Words("图斑", "patch"), "#a01410")}
+
+    plain = figures.place_map(place, known, three_units(), caption())
+    pale = figures.place_map(place, known, three_units(), caption(), ground=classes)
+
+    assert at(pale, 0, share_y=0.2) == at(plain, 0, share_y=0.2) == (0xA0, 0x14, 0x10)
+    for county, land in ((0, Land.WATER), (1, Land.BAMBOO)):
+        full = [int(LAND_CLASSES[land - 1].color[n : n + 2], 16) for n in (1, 3, 5)]
+        assert at(pale, county) == pytest.approx([255 - 0.3 * (255 - one) for one in full], abs=2)
+    assert at(pale, 2) == at(plain, 2)  # not seen: the plain ground is left

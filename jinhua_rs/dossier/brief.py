@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import geopandas as gpd
 
@@ -29,6 +30,8 @@ class Brief:
         Reporting units: index code, ``name_zh``, ``name_en``, ``level``.
     remarks : sequence of (str, str)
         What was wrong with the layers and what became of it, in English and Chinese.
+    ground : Path, optional
+        Published map of classes (``schema.Land``), laid palely under maps of places.
     """
 
     period: Period
@@ -37,6 +40,7 @@ class Brief:
     credit: Words
     units: gpd.GeoDataFrame
     remarks: Sequence[tuple[str, str]]
+    ground: Path | None = None
 
     def caption(self, title: Words) -> Caption:
         """Return the words around a picture."""

@@ -110,7 +110,11 @@ def write_mines(
         for status, colour in _COLOURS.items()
     }
     chart = place_map(
-        told.assign(category=told["status"]), categories, brief.units, brief.caption(_TITLE)
+        told.assign(category=told["status"]),
+        categories,
+        brief.units,
+        brief.caption(_TITLE),
+        ground=brief.ground,
     )
     (folder / "mines-map.png").write_bytes(chart)
     cards = folder / "cards"

@@ -112,5 +112,6 @@ def _draw(folder: Path, brief: Brief, told: gpd.GeoDataFrame, by_county: pd.Data
         known | {"": _UNJUDGED},
         brief.units,
         brief.caption(Words("造林小班阶段图", "Planting parcels by stage")),
+        ground=brief.ground,
     )
     (folder / "afforestation-map.png").write_bytes(picture)

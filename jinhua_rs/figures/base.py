@@ -12,6 +12,7 @@ from matplotlib.patches import PathPatch, Rectangle
 from matplotlib.path import Path as Outline
 from matplotlib.patheffects import Normal, Stroke
 from pyproj import CRS
+from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
 from jinhua_rs.errors import NoDataError
@@ -35,6 +36,8 @@ _MAP_LEFT_IN, _MAP_WIDTH_IN, _PANEL_LEFT_IN = 0.25, 5.95, 6.36
 _LABEL_LIMIT = 40
 """More names than this hide the map; a township layer is drawn without names."""
 _MARGIN = 0.035
+_KEYS_IN = 0.52
+"""Height of scale bar and north arrow, with what is kept free around them."""
 _EMPTY = Words("未观测 / 数据不足", "Not seen / insufficient")
 
 
@@ -153,7 +156,7 @@ def map_sheet(units: gpd.GeoDataFrame, caption: Caption, language: Language) -> 
             zh="没有可绘制的统计单元；请检查 [area] units",
         )
     units = _parts(units)
-    bounds = _padded(tuple(units.total_bounds))
+    bounds = _with_keys(units, _padded(tuple(units.total_bounds)))
     body_in = _MAP_WIDTH_IN * (bounds[3] - bounds[1]) / (bounds[2] - bounds[0])
     figure, bottom, top = new_sheet(caption, language, body_in)
     height = figure.get_figheight()
@@ -169,7 +172,7 @@ def map_sheet(units: gpd.GeoDataFrame, caption: Caption, language: Language) -> 
     _ground(sheet)
     _outlines(sheet, step)
     _scale_bar(axes, bounds, language)
-    _north(axes)
+    _north(axes, bounds)
     sheet.note(_crs_line(units.crs, language))
     stamp(axes, caption, language, zorder=22)
     return sheet
@@ -242,6 +245,19 @@ def _padded(bounds: tuple[float, ...]) -> tuple[float, float, float, float]:
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
+def _with_keys(
+    units: gpd.GeoDataFrame, bounds: tuple[float, float, float, float]
+) -> tuple[float, float, float, float]:
+    """Grow bounds downwards where scale bar or north arrow would lie on a unit."""
+    left, bottom, right, top = bounds
+    high, wide = _KEYS_IN * (right - left) / _MAP_WIDTH_IN, 0.3 * (right - left)
+    corners = box(left, bottom, left + wide, bottom + high).union(
+        box(right - wide / 3, bottom, right, bottom + high)
+    )
+    lies_on = units.geometry.intersects(corners).any()
+    return (left, bottom - high, right, top) if lies_on else bounds
+
+
 def _ground(sheet: MapSheet) -> None:
     """Hatch the whole area: what no pixel covers stays visibly without data."""
     sheet.axes.add_patch(
@@ -308,24 +324,22 @@ def _round_length(metres: float) -> float:
     return float(max(factor * power for factor in (1, 2, 5) if factor * power <= metres))
 
 
-def _north(axes: Axes) -> None:
-    """Draw an arrow to grid north in the upper right corner."""
-    x, y = 0.955, 0.895
+def _north(axes: Axes, bounds: tuple[float, float, float, float]) -> None:
+    """Draw an arrow to grid north in the lower right corner."""
+    span = bounds[2] - bounds[0]
+    x, y = bounds[2] - 0.045 * span, bounds[1] + 0.025 * span
     for side, colour in ((-1, INK), (1, "white")):
-        triangle = np.array([(x, y + 0.055), (x + side * 0.017, y - 0.012), (x, y + 0.003)])
+        arrow = [(x, y + 0.04 * span), (x + side * 0.013 * span, y), (x, y + 0.009 * span)]
         axes.add_patch(
             PathPatch(
-                Outline(np.vstack([triangle, triangle[:1]]), closed=True),
+                Outline(np.array([*arrow, arrow[0]]), closed=True),
                 facecolor=colour,
                 edgecolor=INK,
                 linewidth=0.7,
-                transform=axes.transAxes,
                 zorder=32,
             )
         )
-    axes.text(
-        x, y + 0.062, "N", size=9, color=INK, ha="center", transform=axes.transAxes, zorder=32
-    )
+    axes.text(x, y + 0.044 * span, "N", size=8, color=INK, ha="center", zorder=32)
 
 
 def _crs_line(crs: object, language: Language) -> str:

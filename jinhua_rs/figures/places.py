@@ -1,12 +1,14 @@
 """The map of places by category: mines by status, parcels by stage."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import geopandas as gpd
 from matplotlib.patches import PathPatch, Rectangle
 
 from jinhua_rs.figures.base import map_sheet, name_units, outline_path
 from jinhua_rs.figures.caption import Caption, Language, Words
+from jinhua_rs.figures.rasters import backdrop
 from jinhua_rs.figures.sheet import INK, to_png
 
 __all__ = ["Category", "place_map"]
@@ -24,6 +26,7 @@ def place_map(
     units: gpd.GeoDataFrame,
     caption: Caption,
     *,
+    ground: Path | None = None,
     language: Language = "zh",
 ) -> bytes:
     """
@@ -40,6 +43,8 @@ def place_map(
         Index ``code``, columns ``name_zh``, ``name_en``, ``level``, geometry in a projected CRS.
     caption : Caption
         Words around the map.
+    ground : Path, optional
+        Class raster (``schema.Land``) to lay palely under the places, in the CRS of ``units``.
     language : "zh" or "en"
         Language of everything written.
 
@@ -51,7 +56,9 @@ def place_map(
     Raises
     ------
     NoDataError
-        If there is no unit.
+        If there is no unit, or ``ground`` does not reach them.
+    IntegrityError, GridMismatch
+        If ``ground`` cannot be read, or lies in another CRS.
     """
     sheet = map_sheet(units, caption, language)
     sheet.axes.add_patch(PathPatch(sheet.clip, facecolor=_LAND, linewidth=0, zorder=2))
@@ -71,5 +78,7 @@ def place_map(
         label = f"{name.to(language)}  {len(chosen)}"
         handles.append(Rectangle((0, 0), 1, 1, facecolor=colour, linewidth=0, label=label))
     sheet.legend(handles)
+    if ground is not None:
+        backdrop(sheet, ground, language, below_in=0.3 + 0.185 * len(handles))
     name_units(sheet, language, {})
     return to_png(sheet.figure)

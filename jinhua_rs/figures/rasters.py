@@ -21,13 +21,14 @@ from jinhua_rs.errors import GridMismatch, IntegrityError, NoDataError
 from jinhua_rs.figures.base import MapSheet, empty_patch, map_sheet, name_units
 from jinhua_rs.figures.caption import Caption, Language, Words
 from jinhua_rs.figures.sheet import INK, to_png
-from jinhua_rs.schema import CHANGE_CLASSES, ClassInfo
+from jinhua_rs.schema import CHANGE_CLASSES, LAND_CLASSES, ClassInfo
 
 __all__ = [
     "CANOPY",
     "CLEAR_LOOKS",
     "NDVI",
     "Ramp",
+    "backdrop",
     "change_map",
     "class_map",
     "index_map",
@@ -64,7 +65,10 @@ CLEAR_LOOKS = Ramp(
 )  # fmt: skip
 
 _STEPS = 64
+_PALE = 0.3
+"""Share of a colour in a backdrop; the rest is white."""
 _LEGEND = Words("图例", "Legend")
+_BACKDROP = Words("底图（浅色）：\n本期地类图", "Pale: land cover\nof this period")
 
 Extent = tuple[float, float, float, float]
 
@@ -165,6 +169,17 @@ def index_map(
     return to_png(sheet.figure)
 
 
+def backdrop(sheet: MapSheet, landcover: Path, language: Language, *, below_in: float) -> None:
+    """
+    Lay a class raster (:class:`jinhua_rs.schema.Land`) palely under a map, and say so.
+
+    ``below_in`` is where the remark stands under the upper edge of the panel; errors as
+    :func:`class_map`.
+    """
+    _lay(sheet, landcover, LAND_CLASSES, strength=_PALE)
+    sheet.say(_BACKDROP.to(language), below_in=below_in)
+
+
 def _classes_drawn(
     raster: Path,
     classes: Sequence[ClassInfo],
@@ -173,11 +188,7 @@ def _classes_drawn(
     language: Language,
 ) -> MapSheet:
     sheet = map_sheet(units, caption, language)
-    codes, extent = _read(raster, sheet, Resampling.nearest)
-    table = np.zeros((256, 4))
-    for info in classes:
-        table[info.code] = to_rgba(info.color)
-    _show(sheet, table[codes.filled(0).astype("uint8")], extent)
+    _lay(sheet, raster, classes, strength=1.0)
     name_units(sheet, language, {})
     handles = [
         Rectangle(
@@ -188,6 +199,16 @@ def _classes_drawn(
     ]  # fmt: skip
     sheet.legend([*handles, empty_patch(language)], _LEGEND.to(language))
     return sheet
+
+
+def _lay(sheet: MapSheet, raster: Path, classes: Sequence[ClassInfo], *, strength: float) -> None:
+    """Draw classes in their colours, mixed with white where ``strength`` is below 1."""
+    codes, extent = _read(raster, sheet, Resampling.nearest)
+    table = np.zeros((256, 4))
+    for info in classes:
+        colour = np.array(to_rgba(info.color))
+        table[info.code] = 1 - strength * (1 - colour)
+    _show(sheet, table[codes.filled(0).astype("uint8")], extent)
 
 
 def _read(path: Path, sheet: MapSheet, resampling: Resampling) -> tuple[np.ma.MaskedArray, Extent]:

@@ -17,7 +17,7 @@ from shapely.geometry import box
 from jinhua_rs import figures
 from jinhua_rs.errors import ContractError, GridMismatch, IntegrityError, NoDataError
 from jinhua_rs.figures import Bar, Caption, Estimate, Words, rasters
-from jinhua_rs.figures.base import map_sheet
+from jinhua_rs.figures.base import MapSheet, map_sheet
 from jinhua_rs.schema import FOREST_CLASSES, LAND_CLASSES, Land, Status
 
 LEFT, BOTTOM, SIDE, STEP = 450_000.0, 3_200_000.0, 20_000.0, 100.0
@@ -164,6 +164,22 @@ def test_change_map_shows_gain_and_loss(tmp_path, language):
 
     assert close(at(png, 0), "#2f6fd0")
     assert close(at(png, 1), "#d1342b")
+
+
+def test_change_map_says_what_is_too_small_to_be_seen_only_where_something_is(
+    tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(MapSheet, "say", lambda _, text, **__: said.append(text))
+    path = raster(tmp_path / "change.tif", by_county(2, 3, 4))
+    wide = three_units()
+    wide["geometry"] = wide.geometry.scale(4, 4, origin=(LEFT, BOTTOM))
+
+    figures.change_map(path, three_units(), caption())
+    assert said == []  # 54 m to a pixel of the picture, 100 m to one of the map
+
+    figures.change_map(path, wide, caption())
+    assert said == ["小于约 220 米的图斑\n在本图上可能不可见，\n面积以表格为准。"]
 
 
 def test_choropleth_tells_estimate_from_pixel_count_from_nothing():

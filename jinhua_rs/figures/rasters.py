@@ -1,5 +1,6 @@
 """Maps of a published raster: classes, change, and continuous quantities."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,16 +122,19 @@ def change_map(
     """
     Draw a change raster (:class:`jinhua_rs.schema.Change`) over the units.
 
-    Patches smaller than a pixel of the picture may be invisible; the map says so.
+    Patches smaller than a pixel of the picture may be invisible; a map so coarse says so.
     Parameters, result and errors as :func:`class_map`.
     """
     sheet = _classes_drawn(raster, CHANGE_CLASSES, units, caption, language)
-    step = round(sheet.metres_per_px, -1)
-    note = Words(
-        f"小于约 {step:.0f} 米的图斑\n在本图上可能不可见，\n面积以表格为准。",
-        f"Patches under about\n{step:.0f} m may not show;\nsee the table for areas.",
-    )
-    sheet.say(note.to(language), below_in=1.75)
+    with rasterio.open(raster, driver="GTiff") as source:
+        shown = sheet.metres_per_px <= source.res[0]
+    if not shown:
+        step = math.ceil(sheet.metres_per_px / 10) * 10
+        note = Words(
+            f"小于约 {step} 米的图斑\n在本图上可能不可见，\n面积以表格为准。",
+            f"Patches under about\n{step} m may not show;\nsee the table for areas.",
+        )
+        sheet.say(note.to(language), below_in=1.75)
     return to_png(sheet.figure)
 
 

@@ -19,15 +19,18 @@ __all__ = [
     "PERIOD",
     "SPEC",
     "SQUARE",
+    "ZONES",
     "Round",
     "Square",
     "items",
+    "load_transformations",
     "moved",
     "rounds",
     "whole_days",
 ]
 
 CRS = "EPSG:4549"
+ZONES = ("EPSG:32650", "EPSG:32651")
 COUNTY = "330782"
 """Yiwu: 1102 km², 11.0 million pixels of 10 m, on both sides of 120° E."""
 PERIOD = Period.parse("2024Q4")
@@ -65,6 +68,12 @@ SQUARE = {
     4: Square(491_040, 3_230_080, 2_048, 2_048),
 }
 """One, two and four squares of 1024 pixels: all painted, 120° E (x = 500 km) through each."""
+
+
+def load_transformations() -> None:
+    """Have PROJ look up, once a process, how the grid and the zones lie to each other."""
+    for zone in ZONES:
+        SQUARE[1].geobox.extent.to_crs(zone).to_crs(CRS)
 
 
 def whole_days(twin: Path) -> tuple[str, ...]:

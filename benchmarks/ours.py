@@ -28,7 +28,8 @@ __all__ = ["COMPARED", "WANTED", "compared", "county", "run", "scenes_for", "til
 
 
 def _load_kernels() -> None:
-    """Load what numba keeps on disk, once a process, as a worker does before its first tile."""
+    """Load kernels and transformations, once a process, as a worker does for its first tile."""
+    ground.load_transformations()
     here, few = GeoBox.from_bbox((0, 0, 80, 80), ground.CRS, resolution=10), (10, 3, 8, 8)
     looks = xr.Dataset(
         {
@@ -39,7 +40,8 @@ def _load_kernels() -> None:
     )
     for method in ("median", "geomedian"):
         composite.compose(looks, np.ones(3, "bool"), compared(method))
-    nodes = Placement.of(here, "EPSG:32651").nodes(here.affine)
+    for zone in ground.ZONES:
+        nodes = Placement.of(here, zone).nodes(here.affine)
     for kind in (np.uint8, np.uint16):
         out = np.zeros((8, 8), np.int16)
         bilinear(np.ones((10, 10), kind), nodes, np.float32(1), np.float32(0), out)

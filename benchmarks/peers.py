@@ -168,3 +168,6 @@ def _clear_block(scl: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
 def _counted(reflectance: npt.NDArray[np.float32]) -> npt.NDArray[np.int16]:
     """Reflectance in 1/10000, -32768 where not seen."""
     return np.where(np.isnan(reflectance), -32_768, np.rint(reflectance * 1e4)).astype("int16")
+
+
+ground.load_transformations()

@@ -161,6 +161,21 @@ def test_a_projection_is_called_one():
     assert "would take 21 minutes on 2 cores and 1.3 minutes on 32" in " ".join(text.split())
 
 
+def test_parts_are_compared_without_search_and_features():
+    least = {"decode": 1.0, "warp": 0.5, "estimator": 0.5, "compared": 2.0, "dates": 12}
+    ours = least | {"rest": 0.5, "search": 9.0, "features": 7.0, "compared": 2.5, "total": 18.5}
+    rows = {
+        f"{what}, {method}": [{"facts": facts}]
+        for method in ("median", "geomedian")
+        for what, facts in (("breakdown", ours), ("unavoidable", least))
+    }
+
+    text = page.render({"machine": {"processor": "x"}, "parts": rows})
+
+    assert "| ours, median | 1.00 | 0.50 | 0.50 | 0.50 | 9.00 | 7.00 | 2.50 |" in text
+    assert "| at most 1.5 times the unavoidable (median) | 1.25 | met |" in text
+
+
 def test_what_is_measured_replaces_what_was_between_the_marks(tmp_path):
     file = tmp_path / "composite.md"
     first, last = composite_steps.MARKS

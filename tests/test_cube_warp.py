@@ -147,6 +147,24 @@ def test_the_offset_is_removed_and_the_rest_clipped(number, offset, scale, expec
     assert (found == expected).all()
 
 
+@pytest.mark.parametrize("engine", ["compiled", "library"])
+def test_a_part_of_a_wider_layer_is_written_as_a_layer_of_its_own(engine):
+    geobox = grid(60, 40)
+    transform, shape = around(geobox, "EPSG:32650", 10)
+    pixels = np.random.default_rng(1).integers(0, 3_000, shape).astype(np.uint16)
+    layer = np.full((50, 80), 7, np.int16)
+    target = Target(geobox, Placement.of(geobox, "EPSG:32650"), engine)
+
+    write_reflectance(
+        Patch.around(pixels, transform), Radiometry(-1000), target, layer[5:45, 10:70]
+    )
+
+    alone = warped(pixels, transform, geobox, "EPSG:32650", engine=engine, offset=-1000)
+    np.testing.assert_array_equal(layer[5:45, 10:70], alone)
+    layer[5:45, 10:70] = 7
+    assert (layer == 7).all(), "nothing beside the part is written"
+
+
 def test_a_negative_number_is_a_number():
     geobox, transform = same_pixels()
 

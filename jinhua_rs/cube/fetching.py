@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from affine import Affine
 
 from jinhua_rs.cube.placement import Placement
@@ -50,10 +51,11 @@ def _fetch(expected: Expected, band: str, placement: Placement, rim: float) -> P
         window = placement.window(source.transform, source.shape, rim)
         if window is None:
             return None
-        pixels = source.read(1, window=window)
+        pixels = np.zeros((window.height + 2, window.width + 2), source.dtypes[0])
+        source.read(1, window=window, out=pixels[1:-1, 1:-1])
         if source.nodata:
             pixels[pixels == source.nodata] = 0
-        return Patch.around(pixels, source.window_transform(window))
+        return Patch.within(pixels, source.window_transform(window))
 
 
 def inspect(scene: Scene, bands: Sequence[str]) -> dict[str, str]:

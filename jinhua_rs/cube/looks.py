@@ -143,8 +143,9 @@ class _DayMaker:
             into = self._beside(layer) if begun else layer
             ranks, held = self._sight(expected, into, before)
             if ranks is not None and begun:
+                better = ranks > before.ranks
                 for own, other in zip(layer, into, strict=True):
-                    np.copyto(own, other, where=ranks > before.ranks)
+                    np.copyto(own, other, where=better)
             if ranks is not None:
                 np.maximum(before.ranks, ranks, out=before.ranks)
                 begun = True
@@ -175,8 +176,9 @@ class _DayMaker:
         np.equal(ranks, CLEAR, out=clear)
         if not self.wanted.only_clear:
             return bool(ranks.any())
+        hidden = ~clear
         for band in layer:
-            band[~clear] = UNSEEN
+            np.copyto(band, UNSEEN, where=hidden)
         return bool(clear.any())
 
     def _sight(

@@ -36,7 +36,12 @@ class Patch:
     @classmethod
     def around(cls, pixels: npt.NDArray[Any], transform: Affine) -> Self:
         """Put the rim around pixels whose upper left is at ``transform``."""
-        return cls(np.pad(pixels, 1), transform * Affine.translation(-1, -1))
+        return cls.within(np.pad(pixels, 1), transform)
+
+    @classmethod
+    def within(cls, pixels: npt.NDArray[Any], transform: Affine) -> Self:
+        """Take pixels that have their rim; what lies within it begins at ``transform``."""
+        return cls(pixels, transform * Affine.translation(-1, -1))
 
     @property
     def inner(self) -> Affine:
@@ -83,7 +88,11 @@ def write_reflectance(
     bias = np.float32(scene.offset * scene.scale * 1e4)
     coarse = target.placement.is_coarse(patch.transform)
     if target.engine == "compiled" and not coarse:
-        bilinear(patch.pixels, target.placement.nodes(patch.transform), gain, bias, out)
+        # The kernel is compiled for rows one after another; a part of a wider layer is none.
+        whole = out if out.flags.c_contiguous else np.empty(out.shape, out.dtype)
+        bilinear(patch.pixels, target.placement.nodes(patch.transform), gain, bias, whole)
+        if whole is not out:
+            out[...] = whole
         return
     numbers = np.zeros(out.shape, np.float32)
     seen = numbers

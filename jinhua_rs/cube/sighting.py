@@ -76,7 +76,8 @@ def sight(
     wanted : Wanted
         What is read.
     layer : ndarray, int16, dims (band, y, x)
-        Written: reflectance * 10000, -32768 = not seen.
+        Written: reflectance * 10000, -32768 = not seen. Where ``only_clear`` is wanted, what is
+        not ranked has no meaning.
     before : Before, optional
         What other scenes of the day show already. Only the rectangle of pixels that this scene
         may show better is read.
@@ -84,8 +85,9 @@ def sight(
     Returns
     -------
     ranks : ndarray, uint8, dims (y, x), or None
-        0 not seen, 1 in some bands, 2 in all, 3 in all and clear. None where the scene can
-        better nothing; no band but those of the mask is then read.
+        0 not seen, 1 in some bands, 2 in all, 3 in all and clear (where ``only_clear`` is wanted:
+        3, else 0). None where the scene can better nothing; no band but those of the mask is
+        then read.
     held : ndarray, bool, dims (y, x)
         Where the scene has data: the first band of the mask is not 0.
 
@@ -107,22 +109,26 @@ def sight(
     rows, columns = _extent(gain, axis=1), _extent(gain, axis=0)
     part = layer[:, rows, columns]
     if part.shape != layer.shape:
-        for outside in (
-            layer[:, : rows.start],
-            layer[:, rows.stop :],
-            layer[:, rows, : columns.start],
-            layer[:, rows, columns.stop :],
-        ):
-            outside.fill(UNSEEN)
+        if not wanted.only_clear:
+            layer.fill(UNSEEN)
         target = Target.of(target.geobox[rows, columns], expected.scene.crs, target.engine)
     for band, out in zip(wanted.bands, part, strict=True):
         _reflectance(expected, band, target, out)
-    # Numbers below all others mean unseen: the extremes over the bands say all or none.
-    seen = layer.min(axis=0) != UNSEEN
-    found = (layer.max(axis=0) != UNSEEN).view(np.uint8)
-    ranked: Ranks = found + seen + (seen & clear)
+    ranked: Ranks = np.zeros(gain.shape, np.uint8)
+    ranked[rows, columns] = _ranked(part, clear[rows, columns], wanted.only_clear)
     ranked[before.settled] = 0
     return ranked, held
+
+
+def _ranked(part: npt.NDArray[np.int16], clear: npt.NDArray[np.bool_], only_clear: bool) -> Ranks:  # noqa: FBT001
+    """Rank pixels; a number below all others means unseen, so extremes over bands say all, none."""
+    seen = part.min(axis=0) != UNSEEN
+    if only_clear:
+        best: Ranks = (seen & clear) * np.uint8(CLEAR)
+        return best
+    found = (part.max(axis=0) != UNSEEN).view(np.uint8)
+    ranked: Ranks = found + seen + (seen & clear)
+    return ranked
 
 
 def _extent(hits: npt.NDArray[np.bool_], axis: int) -> slice:
@@ -143,10 +149,10 @@ def _clear(
     expected: Expected, target: Target, masker: Masker
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Let the masker judge native pixels; bring its answer, and where data are, onto the grid."""
-    clear, held = np.zeros((2, *target.geobox.shape), np.bool_)
+    codes = np.zeros(target.geobox.shape, np.uint8)
     first = fetch(expected, masker.bands[0], target.placement, masker.rim_m)
     if first is None:
-        return clear, held
+        return codes.view(np.bool_), codes.view(np.bool_)
     native = GeoBox(
         (first.pixels.shape[0] - 2, first.pixels.shape[1] - 2), first.inner, expected.scene.crs
     )
@@ -161,9 +167,10 @@ def _clear(
             f"{tuple(native.shape)}; a mask is bool and on the pixels it was given",
             zh=f"云掩膜返回 {answer.dtype} {answer.shape}，应为 {tuple(native.shape)} 的布尔数组",
         )
-    write_classes(Patch.around(answer, first.inner), target, clear)
-    write_classes(Patch(first.pixels != 0, first.transform), target, held)
-    return clear, held
+    both = (first.pixels != 0).view(np.uint8)
+    both[1:-1, 1:-1] |= answer.view(np.uint8) << 1
+    write_classes(Patch(both, first.transform), target, codes)
+    return codes > 1, (codes & 1).view(np.bool_)
 
 
 def _native(expected: Expected, band: str, there: Target, patch: Patch | None) -> npt.NDArray[Any]:

@@ -132,6 +132,7 @@ KEYS: Mapping[str, str] = {
     "alerts.deviations": "指数偏离常态达到其历史离差的此倍数才计入",
     "alerts.least_ndvi": "且 NDVI 偏离不小于此值",
     "alerts.least_moisture": "且 NBR、NDMI 偏离不小于此值",
+    "alerts.in_leaf": "落叶木本植物的 NDVI 达到年内升幅此比例后才判断，叶未长足时不判；0 为不限",
     "alerts.gap_days": "互相印证的两次观测至少相隔的天数",
     "alerts.first_day": "参与判断的观测的年内起始日（100 为 4 月 10 日）",
     "alerts.last_day": "参与判断的观测的年内截止日（330 为 11 月 26 日）",

@@ -301,3 +301,54 @@ def test_ground_under_cloud_at_every_date_is_not_watched():
 
 def days(first, count, step):
     return np.datetime64(first) + step * np.arange(count)
+
+
+LEAFLESS = (0.10, 0.20, 0.21, 0.18, 0.12)
+"""NDVI 0.33, of the leafy forest 0.84."""
+
+
+def shedding(prior):
+    """Learn woods that stand leafless for half of the year, smoothly as a year's harmonic goes."""
+    days = np.datetime64("2016-10-05") + np.arange(60) * np.timedelta64(18, "D")
+    year = 2 * np.pi * (days.astype("datetime64[D]").astype(int) % 365.25) / 365.25
+    spectra = [mixed(FOREST, LEAFLESS, (1 + np.cos(one)) / 2) for one in year]
+    everywhere = looks(list(days), spectra, where=(slice(None), slice(None)))
+    return change.begin(everywhere, OPTIONS, prior=np.full((SIDE, SIDE), prior, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("prior", "in_leaf", "hits"),
+    [
+        (Land.DECIDUOUS, 0.8, 3),  # four leafless looks like the forest around end nothing
+        (Land.DECIDUOUS, 0.0, 0),  # judged at all dates they do
+        (Land.BAMBOO, 0.8, 0),  # and of bamboo, which sheds nothing at once
+    ],
+)
+def test_leafless_looks_end_no_alert_of_trees_that_shed_their_leaves(prior, in_leaf, hits):
+    options = OPTIONS.model_copy(update={"in_leaf": in_leaf})
+    summer = looks(["2020-06-20", "2020-07-05", "2020-07-20"], [BARE] * 3)
+    winter = ["2020-12-25", "2021-01-02", "2021-01-10", "2021-01-18"]
+    bare = looks(winter, [LEAFLESS] * 4, where=(slice(None), slice(None)))
+
+    felled = change.advance(shedding(prior), summer, options)
+    state = change.advance(felled, bare, options).isel(y=5, x=5)
+
+    assert felled["alert_confidence"][5, 5] == 3
+    assert state["alert_confidence"].item() == hits
+
+
+def test_leafless_looks_show_no_loss_of_trees_that_shed_their_leaves():
+    state = change.advance(
+        shedding(Land.DECIDUOUS), looks(["2020-01-02", "2020-01-20"], [BARE] * 2), OPTIONS
+    )
+
+    assert np.all(state["alert"][4:10, 4:10] == Alert.NONE)
+    assert np.all(state["n_looks"] == 0)
+
+
+def test_one_index_that_is_off_alone_ends_no_alert():
+    hazy = (0.14, 0.35, 0.36, 0.14, 0.06)  # NDVI 0.43, NBR and NDMI as ever
+    state = watched([BARE, BARE, hazy, hazy], DATES).isel(y=5, x=5)
+
+    assert state["alert"].item() == Alert.LOSS
+    assert state["alert_confidence"].item() == 2

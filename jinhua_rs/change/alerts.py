@@ -10,7 +10,7 @@ import xarray as xr
 from jinhua_rs.causes import NULLS, Alert, Cause
 from jinhua_rs.change.kernels.fitting import TERMS, fit, terms
 from jinhua_rs.change.kernels.following import DOUBT, State, follow
-from jinhua_rs.change.nulls import Run, explain, guess
+from jinhua_rs.change.nulls import Run, explain, guess, out_of_leaf
 from jinhua_rs.change.series import NDVI, SERIES, bare_ground, days_of, series
 from jinhua_rs.change.votes import Said, judge
 from jinhua_rs.errors import ContractError
@@ -138,6 +138,8 @@ def advance(state: xr.Dataset, looks: xr.Dataset, options: Alerts) -> xr.Dataset
     shape = looks.sizes["y"], looks.sizes["x"]
     spread = state["history_spread"].to_numpy().reshape(len(SERIES), -1)
     said = judge(values, spread, clear, shape, options)
+    prior = state["alert_prior"].to_numpy().ravel()
+    said.votes[out_of_leaf(course[NDVI], days, prior, options.in_leaf)] = DOUBT
     memory = {name: state[name].to_numpy().ravel().astype(kind) for name, kind in _MEMORY.items()}
     memory["alert_size"] = np.nan_to_num(memory["alert_size"])
     rule = options.gap_days, _PATIENCE, _FIRM, _FIRM_PATIENCE

@@ -6,10 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from jinhua_rs.causes import Cause
+from jinhua_rs.change.kernels.fitting import terms
 from jinhua_rs.change.kernels.following import GAIN, LOSS
 from jinhua_rs.schema import TREE_CLASSES, Land
 
-__all__ = ["BARE_NDVI", "Run", "explain", "guess"]
+__all__ = ["BARE_NDVI", "Run", "explain", "guess", "out_of_leaf"]
 
 Bytes = npt.NDArray[np.uint8]
 Days = npt.NDArray[np.int32]
@@ -29,6 +30,16 @@ _PERSISTS_DAYS = 300
 """Cropland that differs for longer than a cropping year is no crop any more."""
 _SWING = 0.12
 _WOODED_NDVI = 0.65
+_SHEDDING = (
+    Land.EVERGREEN_BROADLEAF, Land.CONIFER, Land.DECIDUOUS, Land.SHRUB, Land.ORCHARD
+)  # fmt: skip
+"""Woody classes, whichever a guess may name trees, but bamboo, which stays green."""
+_SHED = 0.60
+"""
+Woody plants shed their leaves where the least NDVI of their course is below this much of the
+most: 0.5 in the beech of the Romanian site, 0.75 and more where trees are evergreen.
+"""
+_FORTNIGHTS = np.arange(0, 365, 14, dtype=np.int32)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,6 +79,35 @@ def guess(history: Floats) -> Bytes:
     names = [Land.CROPLAND, Land.EVERGREEN_BROADLEAF, Land.SHRUB]
     found: Bytes = np.select(kinds, names, Land.BARE).astype(np.uint8)
     found[np.isnan(level)] = Land.UNSEEN
+    return found
+
+
+def out_of_leaf(history: Floats, days: Days, prior: Bytes, least: float) -> npt.NDArray[np.bool_]:
+    """
+    Tell which looks find woody plants that shed their leaves not in full leaf.
+
+    Where leaves are missing a gap looks like the forest around it, and the weeks in which they
+    come and fall differ from year to year, so that such a look neither shows a loss nor ends one.
+
+    Parameters
+    ----------
+    history : ndarray, float32, dims (term, pixel)
+        Course of NDVI, NaN = not watched.
+    days : ndarray, int32, dims (look,)
+        Days since 1970-01-01.
+    prior : ndarray, uint8, dims (pixel,)
+        ``schema.Land``; only trees, shrub and orchards have such a season, bamboo has not.
+    least : float
+        Share of the way from the least to the most of the year from which leaves are full.
+
+    Returns
+    -------
+    ndarray, bool, dims (look, pixel)
+    """
+    year = terms(_FORTNIGHTS).astype(np.float32) @ history
+    low, high = year.min(axis=0), year.max(axis=0)
+    sheds = np.isin(prior, _SHEDDING) & (low < _SHED * high)
+    found: npt.NDArray[np.bool_] = sheds & (terms(days) @ history < low + least * (high - low))
     return found
 
 

@@ -63,7 +63,8 @@ def judge(
     Judge looks against the usual course.
 
     An index counts where it is off its course by ``deviations`` spreads and by the least step.
-    Two of NDVI, NBR and NDMI that fall are a loss, two that rise a gain. A fall is passed over
+    Two of NDVI, NBR and NDMI that fall are a loss, two that rise a gain. One that is off alone
+    says nothing: haze lowers NDVI only, a gap that greens leaves NBR low. A fall is passed over
     where red and near infrared brighten together more than SWIR explains (haze), where near
     infrared darkens and red does not brighten (shade), where NDMI rises (flood). A look that
     the mask calls cloudy counts only where it shows bare ground beyond doubt: masks take fresh
@@ -99,7 +100,8 @@ def _vote(now: Floats, limits: Floats, clear: Booleans, said: Said) -> Bytes:
     red, nir, swir = now[RED], now[NIR], now[SWIR]
     greener = ((red < 0.01) & (nir > 0)) | ((red < -_BARE_RED) & (now[NDVI] > _BARE_DROP))
     vote = np.where(below >= 2, LOSS, np.where((above >= 2) & greener, GAIN, 0)).astype(np.uint8)
-    vote[(above >= 2) & ~greener] = DOUBT
+    alone = (below + above > 0) & (vote == 0)
+    vote[alone] = DOUBT
     flood = (now[NDVI] < -limits[NDVI]) & (now[NDMI] > limits[NDMI])
     haze = (below >= 2) & (red > 0.01) & (nir > _HAZE_OF_SWIR * swir - _HAZE_MARGIN)
     shade = (below >= 2) & (red < 0.01) & (nir < -_DARKER)

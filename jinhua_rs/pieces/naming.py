@@ -109,7 +109,7 @@ def classify_tile(job: LandJob) -> Made:
     if store.is_sealed(job.path, job.key):
         facts = store.read_facts(job.path)
         return Made(job.path.stem, "reused", {}, int(facts["clear_pixels"]))
-    trained = _model(job.model)
+    trained = _model(job.model, store.digest(job.model / "card.json"))
     wanted = trained.card.feature_names
     own, companions = _ground(job.sources, wanted)
     strips = []
@@ -144,8 +144,8 @@ def _lost(own: xr.Dataset, companions: Mapping[str, xr.Dataset]) -> dict[str, in
 
 
 @lru_cache(maxsize=2)
-def _model(folder: Path) -> landcover.Model:
-    """Load a model once per worker."""
+def _model(folder: Path, card: str) -> landcover.Model:  # noqa: ARG001 - tells models apart
+    """Load a model once per worker, and again where it was trained anew: ``card`` is its digest."""
     return landcover.Model.load(folder)
 
 

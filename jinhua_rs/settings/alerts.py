@@ -28,6 +28,11 @@ class Alerts(Section):
     """And at least this much for NDVI."""
     least_moisture: Annotated[float, Field(gt=0)] = 0.08
     """And at least this much for NBR and NDMI."""
+    in_leaf: Annotated[float, Field(ge=0, le=1)] = 0.8
+    """
+    Woody plants that shed their leaves are judged from this share of their year's swing of NDVI on;
+    a look with fewer leaves neither shows a loss nor ends one. 0 judges them at all dates.
+    """
     gap_days: Annotated[int, Field(ge=1)] = 5
     """Days between two looks that confirm each other."""
     first_day: Annotated[int, Field(ge=1, le=366)] = 1

@@ -12,28 +12,37 @@ reported once more a year later.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any, Self
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import xarray as xr
+from odc.geo.geobox import GeoBox
 from shapely.affinity import translate
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
+from jinhua_rs import indices
 from jinhua_rs.afforestation import Stage
 from jinhua_rs.mines import MineStatus
+from jinhua_rs.mines.metrics import GOAL
+from jinhua_rs.mines.ring import reference_ring
 from jinhua_rs.schema import FOREST_CANOPY
-from jinhua_rs.twin.effects import Event, EventKind
+from jinhua_rs.terrain import terrain_of
+from jinhua_rs.twin.effects import Event, EventKind, course
+from jinhua_rs.twin.spectra import surface
+from jinhua_rs.twin.survey import SAMPLES, inside, window
 from jinhua_rs.twin.truth import canopy_by_year
-from jinhua_rs.twin.world import World
+from jinhua_rs.twin.world import World, aggregate, state_of, supersample
 
 __all__ = ["RIGHT", "WHEN", "Cases", "mine_truth", "parcel_truth", "recovery_from"]
 
 WHEN = date(2024, 11, 15)
 RIGHT: Mapping[str, frozenset[Stage]] = {
     "young": frozenset({Stage.TOO_YOUNG, Stage.GREENING, Stage.SITE_PREPARED}),
-    "economic": frozenset({Stage.GREENING}),
+    "economic": frozenset({Stage.GREENING, Stage.WOODY_BEFORE}),
     "unplanted": frozenset({Stage.FAILING}),
     "forest": frozenset({Stage.FOREST}),
     "overdue": frozenset({Stage.OVERDUE}),
@@ -44,7 +53,10 @@ RIGHT: Mapping[str, frozenset[Stage]] = {
 }
 """Stages that are right for what a parcel truly is."""
 _YEARS = WHEN.year - 1, WHEN.year
+_SEEN = range(2016, WHEN.year + 1)
 _EACH, _LAID, _TWICE = 6, 3, 2
+_REACH_M, _TRUE_M = (100.0, 1_000.0), 20.0
+"""Reach of the forest that a mine is truly compared with, and the pixel on which it is read."""
 _RING_M, _LIKE_M = 500.0, 250.0
 """Ground that is painted around a mine for its ring, around a parcel for its controls."""
 
@@ -132,11 +144,12 @@ def _laid(parcel: str, year: int, species: str, shape: BaseGeometry, kind: str) 
 
 def mine_truth(world: World, events: Sequence[Event], site: str) -> str:
     """
-    Tell the true state of a mine from its life and its true canopy alone.
+    Tell the true state of a mine from its life and its true ground alone.
 
-    Open: active. Closed for three years without trees: stalled, before that recovering. Trees
-    planted: recovering, and restored once the mean canopy was 0.20 in two years. Laid bare again:
-    relapsed.
+    Open: active. Closed for three years without trees: stalled, before that recovering. Laid bare
+    again: relapsed. Trees planted: recovering, and restored once, in two of three years, the mean
+    canopy was 0.20 and NBR 80 % of that of the reference ring, read
+    without cloud, haze or noise.
     """
     lived = _lived(events, site)
     latest = lived[-1].kind
@@ -147,9 +160,40 @@ def mine_truth(world: World, events: Sequence[Event], site: str) -> str:
     if latest is EventKind.MINE_CLOSE:
         old = (WHEN - lived[-1].start).days > 3 * 365.25
         return (MineStatus.STALLED if old else MineStatus.RECOVERING).value
-    canopy = canopy_by_year(world, events, lived[0].polygon, _YEARS, resolution=10.0)
-    healed = min(canopy) >= FOREST_CANOPY
+    healed = sum(_healed(world, events, lived[0].polygon)) >= 2
     return (MineStatus.RESTORED if healed else MineStatus.RECOVERING).value
+
+
+def _healed(world: World, events: Sequence[Event], mine: BaseGeometry) -> Iterator[bool]:
+    """Tell of each of the last three years whether a mine was as forest as it has to be."""
+    seen = _unclouded(world, events, mine.buffer(_REACH_M[1]))
+    pixels: GeoBox = seen.odc.geobox
+    here, height = inside(pixels, mine), seen["elevation"].to_numpy()
+    ring = reference_ring(
+        seen, here, np.zeros_like(here), kind=terrain_of(height, _TRUE_M).kind, reach_m=_REACH_M
+    )
+    nbr, canopy = seen["nbr"].to_numpy(), seen["canopy"].to_numpy()
+    for at in (-3, -2, -1):
+        green = nbr[at, here].mean() >= GOAL * nbr[:, ring].mean()
+        yield bool(green and canopy[at, here].mean() >= FOREST_CANOPY)
+
+
+def _unclouded(world: World, events: Sequence[Event], ground: BaseGeometry) -> xr.Dataset:
+    """NBR, canopy and class of every November, without cloud, haze or noise; the elevation."""
+    pixels = window(ground, _TRUE_M)
+    samples, terrain = supersample(pixels, SAMPLES), world.terrain(pixels)
+    days = [date(year, WHEN.month, WHEN.day) for year in _SEEN]
+    found = []
+    for day, (kind, canopy) in zip(
+        days, course(world.base(samples), samples, events, days), strict=True
+    ):
+        state = state_of(kind, canopy, samples)
+        noon = datetime.combine(day, time(4), UTC)
+        light = surface(state, terrain, noon, seed=world.seed)
+        layers = aggregate(state, SAMPLES)[["canopy", "landcover"]]
+        found.append(layers.assign(nbr=indices.nbr(light["nir08"], light["swir22"])))
+    years = xr.concat(found, dim="year", join="override").assign_coords(year=list(_SEEN))
+    return years.assign(elevation=terrain["elevation"])
 
 
 def recovery_from(events: Sequence[Event], site: str, first: int) -> int | None:

@@ -16,6 +16,7 @@ from jinhua_rs.afforestation.evidence import Evidence, evidence_of
 from jinhua_rs.afforestation.ladder import LADDER, ledger, sums
 from jinhua_rs.afforestation.parcels import overlap_mu, parcels_of
 from jinhua_rs.afforestation.stages import Stage, stage_of
+from jinhua_rs.afforestation.standing import standing
 from jinhua_rs.errors import NoDataError
 from jinhua_rs.history import Publication
 from jinhua_rs.layers import Layer
@@ -111,7 +112,11 @@ PARCEL = square(25, 25)
 
 
 def world(ndvi, canopy, *, years=(2019, 2020, 2021, 2022, 2023, 2024), land=Land.CROPLAND):
-    """Return years of fields with a parcel in their middle that has ``ndvi`` and ``canopy``."""
+    """
+    Return years of fields with a parcel in their middle that has ``ndvi`` and ``canopy``.
+
+    Where it has a canopy of 0.20 it is mapped as conifers.
+    """
     rng = np.random.default_rng(5)
     shape = (len(years), SIDE, SIDE)
     x, y = X + 10 * np.arange(SIDE) + 5, Y - 10 * np.arange(SIDE) - 5
@@ -121,11 +126,8 @@ def world(ndvi, canopy, *, years=(2019, 2020, 2021, 2022, 2023, 2024), land=Land
     trees = np.full(shape, 0.02, "float32")
     greenness[:, inside] += np.asarray(ndvi, "float32")[:, None] - np.float32(0.4)
     trees[:, inside] = np.asarray(canopy, "float32")[:, None]
-    layers = {
-        "ndvi": greenness,
-        "canopy": trees,
-        "landcover": np.full(shape, int(land), "uint8"),
-    }
+    mapped = np.where(trees >= 0.2, int(Land.CONIFER), int(land)).astype("uint8")
+    layers = {"ndvi": greenness, "canopy": trees, "landcover": mapped}
     looks = ("y", "x"), np.full(shape[1:], 6, "uint16")
     return xr.Dataset(
         {name: (("year", "y", "x"), values) for name, values in layers.items()}
@@ -179,11 +181,66 @@ def test_forest_needs_two_years_in_a_row():
 def test_trees_on_less_than_one_mu_are_no_forest():
     stack = world(GREEN, [0.02] * 6)
     stack["canopy"][:, 25:27, 25:28] = 0.4  # 6 pixels
+    stack["landcover"][:] = int(Land.CONIFER)
     enough = stack.copy(deep=True)
     enough["canopy"][:, 27, 25] = 0.4  # 7 pixels are 1.05 亩
 
     assert seen(stack).forest_share == 0
     assert seen(enough).forest_share == pytest.approx(0.07)
+
+
+def test_what_stood_and_what_grew_before_is_told():
+    felled = world(GREEN, [0.5, 0.3, 0.3, 0.3, 0.05, 0.05])
+
+    found = seen(felled)
+
+    assert (found.stood_share, found.forest_share, found.wooded_share) == (1, 0, 0)
+    assert found.was_woody_share == 1
+    assert seen(world(GREEN, TREES)).was_woody_share == 0
+    assert np.isnan(seen(world(GREEN, TREES), planted=2019).was_woody_share)
+
+
+@pytest.mark.parametrize("earlier", [2015, 2019])
+def test_a_year_without_maps_before_planting_is_no_fault(earlier):
+    found = seen(world(GREEN, TREES), planted=earlier)
+
+    assert found.forest_share == 1
+
+
+CROP, PINE, SOIL, BRUSH = (int(one) for one in (Land.CROPLAND, Land.CONIFER, Land.BARE, Land.SHRUB))
+
+
+@pytest.mark.parametrize(
+    ("canopy", "land", "forest"),
+    [
+        ([0.3, 0.3, 0.3], [PINE] * 3, [0, 1, 1]),
+        ([0.3, 0.3, 0.3], [BRUSH] * 3, [0, 0, 0]),  # shrub that reads like trees
+        ([0.3, 0.3, 0.1], [PINE] * 3, [0, 1, 1]),  # a hazy year of what is still mapped as trees
+        ([0.3, 0.3, 0.1, 0.3], [PINE, PINE, CROP, PINE], [0, 1, 1, 1]),  # one year of doubt
+        ([0.3, 0.3, 0.1, 0.1], [PINE, PINE, CROP, CROP], [0, 1, 1, 0]),
+        ([0.3, 0.3, 0.1, nan, 0.1], [PINE, PINE, CROP, 0, CROP], [0, 1, 1, 1, 0]),
+        ([0.3, 0.3, 0.0], [PINE, PINE, SOIL], [0, 1, 0]),  # cleared: no doubt
+        ([0.3, 0.3, 0.0, 0.4, 0.4], [PINE, PINE, SOIL, BRUSH, BRUSH], [0, 1, 0, 0, 0]),
+        ([0.3, nan, 0.3, 0.3], [PINE, 0, PINE, PINE], [0, 0, 0, 1]),
+    ],
+)
+def test_forest_comes_and_goes_only_where_canopy_and_class_agree(canopy, land, forest):
+    shape = (len(canopy), 1, 1)
+
+    found = standing(
+        np.array(canopy, "float32").reshape(shape),
+        np.array(land, "uint8").reshape(shape),
+        range(2016, 2016 + len(canopy)),
+    )
+
+    assert found.ravel().astype(int).tolist() == forest
+
+
+def test_a_missing_year_makes_no_two_years_in_a_row():
+    trees = np.full((2, 1, 1), 0.4, "float32"), np.full((2, 1, 1), PINE, "uint8")
+
+    assert not standing(*trees, [2016, 2018]).any()
+    assert not standing(trees[0][:0], trees[1][:0], []).size
 
 
 def test_without_a_year_before_or_like_ground_there_is_no_gap():
@@ -211,7 +268,8 @@ def test_a_sliver_and_an_unseen_parcel_say_so():
 
 YOUNG = Evidence(
     px=100, seen_share=1.0, n_clear=6.0, gap=0.0, gap_p=0.5, controls=5, canopy=0.05,
-    canopy_best=0.05, greened_share=0.0, forest_share=0.0, was_forest_share=0.0, sealed_share=0.0,
+    greened_share=0.0, forest_share=0.0, wooded_share=0.0, stood_share=0.0, was_forest_share=0.0,
+    was_woody_share=0.0, sealed_share=0.0,
 )  # fmt: skip
 
 
@@ -220,7 +278,7 @@ YOUNG = Evidence(
     [
         (None, {}, Stage.NO_YEAR),
         (-1, {}, Stage.PLANNED),
-        (1, {"px": 3}, Stage.TOO_SMALL),
+        (1, {"px": 6}, Stage.TOO_SMALL),
         (1, {"seen_share": 0.4}, Stage.UNSEEN),
         (1, {"canopy": nan}, Stage.UNSEEN),
         (1, {}, Stage.TOO_YOUNG),
@@ -234,8 +292,11 @@ YOUNG = Evidence(
         (3, {"canopy": 0.4, "forest_share": 0.4}, Stage.WOODY),
         (3, {}, Stage.FAILING),
         (5, {"canopy": 0.15}, Stage.OVERDUE),
-        (6, {"canopy": 0.05, "canopy_best": 0.3}, Stage.LOST),
-        (6, {"canopy": 0.25, "canopy_best": 0.6, "forest_share": 0.8}, Stage.FOREST),
+        (5, {"canopy": 0.3, "wooded_share": 0.4}, Stage.OVERDUE),
+        (5, {"canopy": 0.3, "wooded_share": 0.6}, Stage.WOODY),
+        (6, {"stood_share": 0.6, "forest_share": 0.3}, Stage.LOST),
+        (6, {"stood_share": 0.4, "forest_share": 0.0}, Stage.OVERDUE),
+        (6, {"canopy": 0.25, "stood_share": 0.9, "forest_share": 0.8}, Stage.FOREST),
         (4, {"sealed_share": 0.6}, Stage.LOST),
     ],
 )
@@ -248,10 +309,28 @@ def test_stage_by_age_and_evidence(age, changes, stage):
 
 
 def test_tea_and_oil_camellia_are_not_judged_by_canopy():
-    old = replace(YOUNG, canopy=0.1, canopy_best=0.25, gap=0.1, gap_p=0.01)
+    old = replace(YOUNG, canopy=0.1, stood_share=0.9, gap=0.1, gap_p=0.01)
 
     assert stage_of(old, 8, economic=True).stage is Stage.GREENING
     assert stage_of(old, 8, economic=False).stage is Stage.LOST
+
+
+@pytest.mark.parametrize(
+    ("changes", "age", "stage"),
+    [
+        ({"was_woody_share": 0.9}, 5, Stage.WOODY_BEFORE),
+        ({"was_woody_share": 0.9, "gap": 0.1, "gap_p": 0.01}, 5, Stage.GREENING),
+        ({"was_woody_share": 0.2}, 5, Stage.FAILING),
+        ({"was_woody_share": nan}, 5, Stage.FAILING),
+        ({"was_woody_share": 0.9, "gap": nan, "gap_p": nan}, 5, Stage.NO_LIKE),
+        ({"was_woody_share": 0.9}, 2, Stage.TOO_YOUNG),
+    ],
+)
+def test_a_new_shrub_crop_on_once_woody_ground_is_not_judged(changes, age, stage):
+    finding = stage_of(replace(YOUNG, **changes), age, economic=True)
+
+    assert finding.stage is stage
+    assert not Stage.WOODY_BEFORE.judged
 
 
 # --- the ledger --------------------------------------------------------------------------------

@@ -39,6 +39,7 @@ def years_of_maps():
         ndvi += rng.normal(0, 0.01, ndvi.shape).astype("float32")
         land = np.full((SIDE, SIDE), int(Land.CROPLAND))
         land[45:] = int(Land.CONIFER)
+        land[20:30, 20:30] = int(Land.CONIFER if grown > 0.5 else Land.CROPLAND)
         land[60:70, 60:70] = int(Land.BARE if healed < 0.5 else Land.CONIFER)
         before = land.copy()
         land[80:85, 10:15] = land[5:10, 70:75] = int(Land.BARE)

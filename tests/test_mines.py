@@ -165,6 +165,25 @@ def test_canopy_that_is_not_mapped_as_trees_is_no_forest(trees, status):
     assert judge(mistaken, 0.5, opened=None, start=2018).status is status
 
 
+def test_what_was_planted_less_than_three_years_ago_is_not_restored_yet():
+    early = course(
+        [0, 0, 0, 0, 0, 0, 0, 0.45, 0.46], [0.9] * 6 + [0.2, 0, 0], canopy=[0] * 6 + [0.1, 0.4, 0.4]
+    )
+
+    assert judge(early, 0.5, opened=None, start=2022).status is MineStatus.RECOVERING
+    assert judge(early, 0.5, opened=None, start=2021).status is MineStatus.RESTORED
+
+
+def test_the_leap_to_the_first_green_is_no_trend_but_what_comes_after_it_is():
+    leapt = course([0, 0, 0, 0, 0.38, 0.39, 0.38, 0.38, 0.39], [0.9] * 4 + [0.0] * 5)
+    grown = course([0, 0, 0, 0, 0.36, 0.37, 0.39, 0.40, 0.42], [0.9] * 4 + [0.0] * 5)
+    young = course([0, 0, 0, 0, 0, 0, 0.36, 0.37, 0.38], [0.9] * 6 + [0.0] * 3)
+
+    assert judge(leapt, 0.6, opened=None, start=2019).status is MineStatus.STALLED
+    assert judge(grown, 0.6, opened=None, start=2019).status is MineStatus.RECOVERING
+    assert judge(young, 0.6, opened=None, start=2021).why == "fewer than four years seen"
+
+
 def test_where_canopy_is_not_known_the_index_alone_decides():
     without = course(GRASSED.value, GRASSED.bare)
 

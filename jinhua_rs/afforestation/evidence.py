@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from scipy import ndimage, stats
 from shapely.geometry.base import BaseGeometry
 
-from jinhua_rs.schema import FOREST_CANOPY, Land
+from jinhua_rs.afforestation.standing import SEALED, standing, wooded
+from jinhua_rs.schema import FOREST_CANOPY, TREE_CLASSES, Land
 from jinhua_rs.units import M2_PER_MU
 
 __all__ = ["LEAST_PX", "Evidence", "evidence_of"]
 
-LEAST_PX = 4
-"""Pixels below which nothing is said of a parcel (400 m² at 10 m)."""
+LEAST_PX = 7
+"""Pixels below which nothing is said of a parcel (1 亩 at 10 m, the least that is forest)."""
 _CONTROLS = 5
 _CONTROLS_LEAST = 3
 _CONTROL_PX = 64
@@ -24,7 +25,7 @@ _CONTROL_PX = 64
 _SEEN_LEAST = 0.5
 _GREENED = 0.05
 """Rise of NDVI beyond that of like ground from which a pixel has greened."""
-_SEALED = (Land.BUILT, Land.BARE)
+_WOODY = (*TREE_CLASSES, Land.SHRUB, Land.ORCHARD)
 
 Booleans = NDArray[np.bool_]
 Array = NDArray[np.float64]
@@ -48,13 +49,16 @@ class Evidence:
         above 0 (difference in differences over five controls).
     controls : int
         Controls found.
-    canopy, canopy_best : float, 0-1
-        Mean canopy cover in the period, and the best mean of any year after that of planting.
-    greened_share, forest_share : float, 0-1
-        Pixels that greened; pixels with a canopy of 0.20 or more in this and the former year, in
-        pieces of 1 亩 or more.
-    was_forest_share : float, 0-1
-        Pixels with a canopy of 0.20 or more in the year before planting.
+    canopy : float, 0-1
+        Mean canopy cover in the period.
+    greened_share, forest_share, wooded_share : float, 0-1
+        Pixels that greened; that are forest (:func:`~jinhua_rs.afforestation.standing.standing`),
+        in pieces of 1 亩 or more; that are wooded in this year alone.
+    stood_share : float, 0-1
+        Best share that was forest in an earlier year after that of planting; 0 where none was.
+    was_forest_share, was_woody_share : float, 0-1
+        Pixels with a canopy of 0.20 or more in the year before planting; pixels of a class of
+        trees, shrub or orchard in any year before it.
     sealed_share : float, 0-1
         Pixels that are built-up or bare.
     """
@@ -66,10 +70,12 @@ class Evidence:
     gap_p: float
     controls: int
     canopy: float
-    canopy_best: float
     greened_share: float
     forest_share: float
+    wooded_share: float
+    stood_share: float
     was_forest_share: float
+    was_woody_share: float
     sealed_share: float
 
 
@@ -116,15 +122,14 @@ def evidence_of(
         return _nothing(px)
     seen = ~np.isnan(ndvi[now]) & inside
     before = years.index(planted - 1) if planted - 1 in years else None
-    since = [at for at, year in enumerate(years) if year > planted]
     greened, gap = np.zeros_like(inside), _Gap(np.nan, np.nan, 0, np.nan)
     if before is not None:
         pool = _pool(land[before], inside, kind) & ~shapely.contains_xy(barred, x, y)
         gap = _gap(ndvi[now] - ndvi[before], inside, pool, rng)
         if not np.isnan(gap.control):
             greened = inside & (ndvi[now] - ndvi[before] - gap.control >= _GREENED)
-    forest = inside & _lasting(canopy, years, _pixel_m2(stack))
-    means = [_mean(canopy[at], inside) for at in since]
+    stood = _since_planting(canopy, land, years, planted)
+    forest = inside & _pieces(stood[-1], _pixel_m2(stack))
     was = (
         np.nan
         if before is None
@@ -138,11 +143,13 @@ def evidence_of(
         gap_p=gap.p,
         controls=gap.controls,
         canopy=_mean(canopy[now], inside),
-        canopy_best=float(np.fmax.reduce(means)) if means else np.nan,
         greened_share=_share(greened | forest, inside, ndvi[now]),
         forest_share=_share(forest, inside, ndvi[now]),
+        wooded_share=_share(wooded(canopy[now], land[now]), inside, ndvi[now]),
+        stood_share=float(stood[:-1, inside].sum(axis=1).max(initial=0) / px),
         was_forest_share=was,
-        sealed_share=_share(np.isin(land[now], _SEALED), inside, ndvi[now]),
+        was_woody_share=_was_woody(land[: np.searchsorted(years, planted)], inside),
+        sealed_share=_share(np.isin(land[now], SEALED), inside, ndvi[now]),
     )
 
 
@@ -230,15 +237,27 @@ def _controls(inside: Booleans, pool: Booleans, rng: np.random.Generator) -> lis
     return found
 
 
-def _lasting(canopy: NDArray[np.float32], years: list[int], pixel_m2: float) -> Booleans:
-    """Ground of 0.20 canopy in the last year and the one before, in pieces of 1 亩 or more."""
-    nowhere = np.zeros(canopy.shape[1:], bool)
-    if len(years) < 2 or years[-1] - years[-2] != 1:
-        return nowhere
-    wooded = (canopy[-1] >= FOREST_CANOPY) & (canopy[-2] >= FOREST_CANOPY)
-    pieces, count = ndimage.label(wooded)
+def _since_planting(
+    canopy: NDArray[np.float32], land: NDArray[np.uint8], years: list[int], planted: int
+) -> Booleans:
+    """Forest at the end of each year after that of planting; one empty year if there is none."""
+    first = int(np.searchsorted(years, planted, side="right"))
+    stood = standing(canopy[first:], land[first:], years[first:])
+    return stood if len(stood) else np.zeros((1, *canopy.shape[1:]), bool)
+
+
+def _pieces(forest: Booleans, pixel_m2: float) -> Booleans:
+    """Ground in 4-connected pieces of 1 亩 or more."""
+    pieces, count = ndimage.label(forest)
     if count == 0:
-        return nowhere
+        return forest
     sizes = np.bincount(pieces.ravel()) * pixel_m2
     sizes[0] = 0
     return np.asarray(sizes[pieces] >= M2_PER_MU, bool)
+
+
+def _was_woody(land: NDArray[np.uint8], inside: Booleans) -> float:
+    """Share that was seen and woody in any of some years; NaN where there is none."""
+    if not len(land):
+        return np.nan
+    return float(np.isin(land[:, inside], _WOODY).any(axis=0).mean())

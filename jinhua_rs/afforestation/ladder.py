@@ -110,9 +110,10 @@ def ledger(
 
 
 def _ground(row: Row) -> BaseGeometry:
-    """Ground that is judged: what is counted, else, where all of it is counted before, all."""
+    """Ground that is judged: what is counted; of a second report all, of which little is left."""
     counted: BaseGeometry = row["counted"]
-    return row["geometry"] if counted.is_empty else counted
+    whole: BaseGeometry = row["geometry"]
+    return whole if row["duplicate_of"] or counted.is_empty else counted
 
 
 def _blocks(frame: gpd.GeoDataFrame) -> Iterator[tuple[list[int], BaseGeometry]]:

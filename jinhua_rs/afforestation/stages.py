@@ -6,7 +6,6 @@ from enum import StrEnum
 import numpy as np
 
 from jinhua_rs.afforestation.evidence import LEAST_PX, Evidence
-from jinhua_rs.schema import FOREST_CANOPY
 
 __all__ = ["CLOSED_AGE", "JUDGED_AGE", "Finding", "Stage", "stage_of"]
 
@@ -20,9 +19,7 @@ _GAP = 0.05
 _WOODY = 0.10
 _MOST = 0.5
 _FALLEN = 0.5
-"""A canopy that has fallen to this share of its best is lost."""
-_STOOD = 0.15
-"""Canopy that must have stood for it to be lost."""
+"""A forest that has shrunk to this share of its best is lost."""
 
 
 class Stage(StrEnum):
@@ -33,6 +30,7 @@ class Stage(StrEnum):
     TOO_SMALL = "遥感不可判（面积过小）"
     UNSEEN = "遥感不可判（无晴空观测）"
     NO_LIKE = "遥感不可判（无可比对照）"
+    WOODY_BEFORE = "遥感不可判（原为林灌果园）"
     LOST = "已失去"
     FOREST = "成林"
     OVERDUE = "逾期未成林"
@@ -47,7 +45,7 @@ class Stage(StrEnum):
         """False where satellites cannot tell, yet or at all."""
         return self not in {
             Stage.NO_YEAR, Stage.PLANNED, Stage.TOO_SMALL, Stage.UNSEEN, Stage.NO_LIKE,
-            Stage.TOO_YOUNG,
+            Stage.WOODY_BEFORE, Stage.TOO_YOUNG,
         }  # fmt: skip
 
 
@@ -70,27 +68,27 @@ def stage_of(seen: Evidence, age: int | None, *, economic: bool) -> Finding:
     age : int, optional
         Years since planting; None = no year reported.
     economic : bool
-        Tea, oil-camellia, orchards: canopy cover does not judge them, greening does; without like
-        ground to compare with nothing is said of them.
+        Tea, oil-camellia, orchards: canopy cover does not judge them, greening does. Without like
+        ground to compare with nothing is said of them, nor where trees, shrub or orchard grew
+        before and the ground is no greener than like ground: a new shrub looks like an old one.
 
     Returns
     -------
     Finding
-        In this order: what cannot be judged for want of a year, of size, of clear looks; lost
-        (canopy of 0.15 or more fell to half and below 0.20, or most of it is built-up or bare from
-        the third year on); forest (age 3 or more, most of it with a canopy of 0.20 in two years, in
-        pieces of 1 亩); overdue (age 5 and more, mean canopy below 0.20); woody (canopy 0.10 and
-        age 2); greening (above like ground, p < 0.05); site prepared (below like ground in the
-        first two years); too young (before age 3); failing.
+        In this order: what cannot be judged for want of a year, of size, of clear looks; lost (of
+        what was forest on most of it half is gone, or most of it is built-up or bare from the third
+        year on); forest (age 3 or more, on most of it); overdue (age 5 and more, most of it not
+        wooded this year either); woody (canopy 0.10 and age 2); greening (above like ground,
+        p < 0.05); site prepared (below like ground in the first two years); too young (before
+        age 3); failing.
     """
     for finding in (_unjudged(seen, age), _lost(seen, age or 0, economic=economic)):
         if finding is not None:
             return finding
     years = age or 0
     told, told_zh = _told(seen, years)
-    if economic and years >= JUDGED_AGE and np.isnan(seen.gap):
-        return Finding(Stage.NO_LIKE, told, told_zh)
-    stage = _grown(seen, years, economic=economic) or _young(seen, years)
+    stage = _of_economic(seen, years) if economic else _grown(seen, years)
+    stage = stage or _young(seen, years)
     return Finding(stage, told, told_zh)
 
 
@@ -108,10 +106,10 @@ def _unjudged(seen: Evidence, age: int | None) -> Finding | None:
 
 
 def _lost(seen: Evidence, age: int, *, economic: bool) -> Finding | None:
-    fell = seen.canopy_best >= _STOOD and seen.canopy <= _FALLEN * seen.canopy_best
-    if fell and seen.canopy < FOREST_CANOPY and not economic:
-        now, best = f"{seen.canopy:.2f}", f"{seen.canopy_best:.2f}"
-        return Finding(Stage.LOST, f"canopy {now}, was {best}", f"林冠覆盖度 {now}，曾达 {best}")
+    fell = seen.stood_share >= _MOST and seen.forest_share <= _FALLEN * seen.stood_share
+    if fell and not economic:
+        now, best = f"{seen.forest_share:.0%}", f"{seen.stood_share:.0%}"
+        return Finding(Stage.LOST, f"{now} forest, was {best}", f"成林占比 {now}，曾达 {best}")
     if age >= JUDGED_AGE and seen.sealed_share >= _MOST:
         share = f"{seen.sealed_share:.0%}"
         return Finding(Stage.LOST, f"{share} built-up or bare", f"{share} 为建设用地或裸地")
@@ -131,21 +129,32 @@ def _told(seen: Evidence, age: int) -> tuple[str, str]:
     )
 
 
-def _grown(seen: Evidence, age: int, *, economic: bool) -> Stage | None:
-    """Stage of a planting whose canopy can be judged; None for one that cannot."""
-    if economic:
+def _of_economic(seen: Evidence, age: int) -> Stage | None:
+    """Why a planting of shrub crops cannot be judged; None where it can."""
+    if age < JUDGED_AGE or _greener(seen):
         return None
+    if np.isnan(seen.gap):
+        return Stage.NO_LIKE
+    return Stage.WOODY_BEFORE if seen.was_woody_share >= _MOST else None
+
+
+def _grown(seen: Evidence, age: int) -> Stage | None:
+    """Stage of a planting whose canopy can be judged; None for one that cannot."""
     if age >= JUDGED_AGE and seen.forest_share >= _MOST:
         return Stage.FOREST
-    if age >= CLOSED_AGE and seen.canopy < FOREST_CANOPY:
+    if age >= CLOSED_AGE and seen.wooded_share < _MOST:
         return Stage.OVERDUE
     if age >= 2 and seen.canopy >= _WOODY:
         return Stage.WOODY
     return None
 
 
+def _greener(seen: Evidence) -> bool:
+    return seen.gap >= _GAP and seen.gap_p < _ALPHA
+
+
 def _young(seen: Evidence, age: int) -> Stage:
-    if seen.gap >= _GAP and seen.gap_p < _ALPHA:
+    if _greener(seen):
         return Stage.GREENING
     if age <= 1 and seen.gap <= -_GAP and seen.gap_p > 1 - _ALPHA:
         return Stage.SITE_PREPARED

@@ -20,6 +20,7 @@ _METRICS = {
     "delta_ir": "ΔIR（5 年增量）", "yryr": "YrYr（年均）", "rri": "RRI（相对恢复）",
     "r80p": "R80P（对 80% 目标）", "y2r": "Y2R（达标年数）",
 }  # fmt: skip
+_YEARS_NEEDED = {"delta_ir": 5, "yryr": 5, "rri": 4, "r80p": 4}
 _COLUMNS = (
     Column("mine", "矿山编号", 12),
     Column("name", "名称", 16),
@@ -53,12 +54,13 @@ _COLOURS = {
     MineStatus.RECOVERING: "#9cc45a", MineStatus.RESTORED: "#1f6b3b", MineStatus.UNKNOWN: "#b8c0c4",
 }  # fmt: skip
 _NOTES = {
-    "状态": "在采或裸露、恢复中、恢复停滞（满三年后林冠未见上升）、已恢复（三年中两年达到目标的 "
-    "80%，且林冠覆盖度不低于 0.20）、复垦后退化、不能判定。",
+    "状态": "在采或裸露、恢复中、恢复停滞（满三年后 NBR 未达标且无显著上升）、已恢复（满三年，"
+    "三年中两年达到目标的 80%，且林冠覆盖度不低于 0.20）、复垦后退化、不能判定。",
     "目标": "有开采前两年影像时取其均值，否则取 100–1000 米参照环：同坡度坡向、历年稳定的林地，"
     "不少于 50 个像元（参照生态系统，GB/T 43933-2024）。",
     "指标": "Frazier 等（2018）：ΔIR、YrYr、RRI、R80P、Y2R，以 NBR 计；区间为 50 米分块自助法 95% "
-    "区间，反映矿区内部差异，不反映年际差异。",
+    "区间，反映矿区内部差异，不反映年际差异。RRI、R80P 须恢复满 4 年，ΔIR、YrYr 须满 5 年；"
+    "未满或未达标者记“—”。",
     "绿不等于恢复": "草灌可在一两年内使 NDVI 达标，故另列“植被覆盖达标年数”；"
     "状态以 NBR 与林冠判定。",
     "陡崖": "坡度 55° 以上岩面难以复绿，面积占比单列，不计入指标。",
@@ -151,11 +153,23 @@ def _lines(record: MineRecord) -> list[Words]:
             f"target NBR {_span(record.target)}\n  {record.target_source}, {record.ring_px} px",
         )
     ]
-    found += [
-        Words(f"{heading}：{_span(record.metrics[name])}", f"{name}: {_span(record.metrics[name])}")
-        for name, heading in _METRICS.items()
-    ]
+    for name, heading in _METRICS.items():
+        span = record.metrics[name]
+        told = _missing(record, name) if np.isnan(span.value) else Words(_span(span), _span(span))
+        found.append(Words(f"{heading}：{told.zh}", f"{name}: {told.en}"))
     return [*found, Words("图中灰色：无晴空观测", "grey: not seen clear")]
+
+
+def _missing(record: MineRecord, metric: str) -> Words:
+    """Say why a metric is not known."""
+    if record.start is None or record.start not in record.years:
+        return Words("未见恢复起点，不能算", "no start of a recovery seen")
+    if metric == "y2r":
+        return Words("尚未达标", "not reached yet")
+    needed = _YEARS_NEEDED[metric]
+    if record.years[-1] - record.start < needed:
+        return Words(f"恢复满 {needed} 年后可算", f"after {needed} years of recovery")
+    return Words("所需年份无晴空观测，或无目标", "the years it needs not seen, or no target")
 
 
 def _span(span: Span) -> str:

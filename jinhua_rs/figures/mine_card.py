@@ -1,5 +1,6 @@
 """One mine on one sheet: its years beside its reference, its bare ground, and pictures of it."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,7 @@ Array = NDArray[np.floating[Any]]
 _CHART_IN, _PICTURE_IN, _TITLE_IN, _REST_IN = 2.1, 2.35, 0.2, 1.05
 _PANEL_SIGNS = 40
 """Half-width characters in a line of the panel beside the chart."""
+_PIECES = re.compile(r"[\w.%+-]+|.", re.ASCII)
 _GREEN, _TARGET, _BARE = "#2e7d46", "#8aa6b8", "#c9a37c"
 _VALUE = Words("矿区 NBR", "Mine, NBR")
 _RING = Words("参照环 NBR", "Reference ring, NBR")
@@ -207,12 +209,12 @@ def _frame(axes: Axes, picture: Picture, outline: BaseGeometry) -> None:
 
 
 def _wrapped(line: str) -> Iterator[str]:
-    """Break a line where the panel ends; Chinese has no spaces to break at."""
+    """Break a line where the panel ends, in no number: Chinese has no spaces to break at."""
     part, width = "", 0
-    for sign in line:
-        wide = 2 if east_asian_width(sign) in "WF" else 1
-        if width + wide > _PANEL_SIGNS:
+    for piece in _PIECES.findall(line):
+        wide = sum(2 if east_asian_width(sign) in "WF" else 1 for sign in piece)
+        if part and width + wide > _PANEL_SIGNS:
             yield part
             part, width = "", 0
-        part, width = part + sign, width + wide
+        part, width = part + piece, width + wide
     yield part

@@ -26,6 +26,8 @@ _FALL = 0.15
 """Fall of NBR from one year to the next by which an opening is known."""
 _BARE_AGAIN = 0.20
 """Rise of the bare share above its lowest since the start of restoration that is a relapse."""
+_GROWN_AGE = 3
+"""Years since the start of restoration before which no planting counts as forest."""
 _TREND_YEARS = 5
 _TREND_LEAST = 4
 
@@ -146,10 +148,11 @@ def judge(course: Course, target: float, *, opened: int | None, start: int | Non
     -------
     Verdict
         In this order: relapsed (was restored and fell below 70 % of the target, or greened and is
-        bare again), active (bare, and never seen to recover; or new bare ground), restored (two
-        of three years hold 80 % of the target and, where they are known, a canopy of 0.20 and trees
-        on half of the ground: grass is green, but no forest), stalled (from the fourth year on: the
-        interval of the slope of canopy, or else of NBR, covers 0), recovering.
+        bare again), active (bare, and never seen to recover; or new bare ground), restored (three
+        years after the start or later: two of three years hold 80 % of the target and, where they
+        are known, a canopy of 0.20 and trees on half of the ground: grass is green, but no forest),
+        stalled (from the fourth year after the start on, below the goal: the interval of the slope
+        of NBR in the years after the start covers 0), recovering.
     """
     seen = np.flatnonzero(~np.isnan(course.value) | ~np.isnan(course.bare))
     if seen.size == 0:
@@ -167,12 +170,16 @@ def judge(course: Course, target: float, *, opened: int | None, start: int | Non
         return _verdict(MineStatus.ACTIVE, start, *at_work)
     if np.isnan(target):
         return _verdict(MineStatus.UNKNOWN, start, "no reference", "无参照植被")
-    if held is not None:
+    if held is not None and _of_age(course.years[last], start):
         year = course.years[held]
         return _verdict(
             MineStatus.RESTORED, start, f"holds the goal since {year}", f"{year} 年起持续达标"
         )
-    return _under_way(course, since, start)
+    return _under_way(course, start or opened, start)
+
+
+def _of_age(year: int, start: int | None) -> bool:
+    return start is None or year - start >= _GROWN_AGE
 
 
 def _at_work(course: Course, start: int | None, last: int) -> tuple[str, str] | None:
@@ -231,12 +238,11 @@ def _least(values: Array) -> float:
     return float(known.min()) if known.size else np.nan
 
 
-def _under_way(course: Course, since: NDArray[np.intp], start: int | None) -> Verdict:
-    """Tell a recovery that goes on from one that has stopped."""
-    canopy = course.canopy[since]
-    name, zh = ("canopy", "林冠覆盖度") if _enough(canopy) else ("NBR", "NBR")
-    values = canopy if _enough(canopy) else course.value[since]
-    slope, low, high = slope_interval([course.years[at] for at in since], values)
+def _under_way(course: Course, began: int | None, start: int | None) -> Verdict:
+    """Tell a recovery that goes on from one that has stopped, by the years after it began."""
+    after = np.asarray(course.years) > (began or 0)
+    years = [year for year, later in zip(course.years, after, strict=True) if later]
+    slope, low, high = slope_interval(years, course.value[after])
     if np.isnan(slope):
         return _verdict(
             MineStatus.RECOVERING, start, "fewer than four years seen", "恢复不足四年，仍在观察"
@@ -244,18 +250,12 @@ def _under_way(course: Course, since: NDArray[np.intp], start: int | None) -> Ve
     told = f"{slope:+.3f} ({low:+.3f} ~ {high:+.3f})"
     if low <= 0:
         return _verdict(
-            MineStatus.STALLED,
-            start,
-            f"no rise of {name}: {told} a year",
-            f"{zh}未见上升（年变化 {told}）",
-        )
+            MineStatus.STALLED, start,
+            f"no rise of NBR beyond doubt: {told} a year", f"NBR 无显著上升（年变化 {told}）",
+        )  # fmt: skip
     return _verdict(
-        MineStatus.RECOVERING, start, f"{name} rises by {told} a year", f"{zh}年均上升 {told}"
+        MineStatus.RECOVERING, start, f"NBR rises by {told} a year", f"NBR 年均上升 {told}"
     )
-
-
-def _enough(values: Array) -> bool:
-    return int((~np.isnan(values)).sum()) >= _TREND_LEAST
 
 
 def _verdict(status: MineStatus, start: int | None, why: str, why_zh: str) -> Verdict:

@@ -11,7 +11,9 @@ from numpy import nan
 from shapely.geometry import box
 
 from jinhua_rs import store
+from jinhua_rs.dossier import mining
 from jinhua_rs.errors import ContractError, IntegrityError, NoDataError
+from jinhua_rs.figures.mine_card import _wrapped
 from jinhua_rs.history import publications
 from jinhua_rs.layers import Layer
 from jinhua_rs.mines.judge import Course, MineStatus, judge, opening_of, slope_interval, start_of
@@ -389,6 +391,36 @@ def test_a_mine_smaller_than_a_pixel_is_the_pixel_below_it():
     )  # fmt: skip
 
     assert record.verdict.status is MineStatus.ACTIVE
+
+
+@pytest.mark.parametrize(
+    ("values", "known", "told"),
+    [
+        ([0.0] * 9, None, {"ΔIR": "未见恢复起点，不能算", "Y2R": "未见恢复起点，不能算"}),
+        (
+            [0.0] * 6 + [0.1, 0.2, 0.3],
+            2021,
+            {"ΔIR": "恢复满 5 年后可算", "R80P": "恢复满 4 年后可算"},
+        ),
+        ([0.0] * 3 + [0.1, 0.2] + [0.3] * 4, 2018, {"ΔIR": "0.30（", "Y2R": "尚未达标"}),
+    ],
+)
+def test_a_card_says_why_a_number_is_not_known(values, known, told):
+    record = made(world(values), known={"opened": None, "start": known})
+
+    lines = [line.zh for line in mining._lines(record)]
+
+    for name, what in told.items():
+        (line,) = (one for one in lines if one.startswith(name))
+        assert what in line
+    assert not any("—" in line for line in lines)
+
+
+def test_a_line_of_a_card_breaks_in_no_number():
+    parts = list(_wrapped("NBR 无显著上升：年变化 +0.040（-0.008 ~ +0.089）"))
+
+    assert len(parts) == 2
+    assert all(number in "|".join(parts) for number in ("+0.040", "-0.008", "+0.089"))
 
 
 # --- a layer of mines --------------------------------------------------------------------------

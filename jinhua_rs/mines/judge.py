@@ -245,17 +245,18 @@ def _under_way(course: Course, began: int | None, start: int | None) -> Verdict:
     slope, low, high = slope_interval(years, course.value[after])
     if np.isnan(slope):
         return _verdict(
-            MineStatus.RECOVERING, start, "fewer than four years seen", "恢复不足四年，仍在观察"
+            MineStatus.RECOVERING,
+            start,
+            "fewer than four years seen",
+            "恢复起始后有效观测不足四年，仍在观察",
         )
     told = f"{slope:+.3f} ({low:+.3f} ~ {high:+.3f})"
+    told_zh = f"年变化 {slope:+.3f}（{low:+.3f} ~ {high:+.3f}）"
     if low <= 0:
-        return _verdict(
-            MineStatus.STALLED, start,
-            f"no rise of NBR beyond doubt: {told} a year", f"NBR 无显著上升（年变化 {told}）",
-        )  # fmt: skip
-    return _verdict(
-        MineStatus.RECOVERING, start, f"NBR rises by {told} a year", f"NBR 年均上升 {told}"
-    )
+        en, zh = f"no rise of NBR beyond doubt: {told} a year", f"NBR 无显著上升：{told_zh}"
+        return _verdict(MineStatus.STALLED, start, en, zh)
+    en, zh = f"NBR rises by {told} a year", f"NBR 上升：{told_zh}"
+    return _verdict(MineStatus.RECOVERING, start, en, zh)
 
 
 def _verdict(status: MineStatus, start: int | None, why: str, why_zh: str) -> Verdict:

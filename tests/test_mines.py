@@ -180,10 +180,14 @@ def test_the_leap_to_the_first_green_is_no_trend_but_what_comes_after_it_is():
     leapt = course([0, 0, 0, 0, 0.38, 0.39, 0.38, 0.38, 0.39], [0.9] * 4 + [0.0] * 5)
     grown = course([0, 0, 0, 0, 0.36, 0.37, 0.39, 0.40, 0.42], [0.9] * 4 + [0.0] * 5)
     young = course([0, 0, 0, 0, 0, 0, 0.36, 0.37, 0.38], [0.9] * 6 + [0.0] * 3)
+    slowly = course([0, 0, 0, 0, 0.1, 0.3, 0.41, 0.40, 0.41], [0.9] * 5 + [0.5] + [0.0] * 3)
+    lately = course([0, 0, 0, 0, 0.1, 0.1, 0.2, 0.40, 0.41], [0.9] * 6 + [0.5] + [0.0] * 2)
 
     assert judge(leapt, 0.6, opened=None, start=2019).status is MineStatus.STALLED
     assert judge(grown, 0.6, opened=None, start=2019).status is MineStatus.RECOVERING
     assert judge(young, 0.6, opened=None, start=2021).why == "fewer than four years seen"
+    assert judge(slowly, 0.6, opened=None, start=2019).status is MineStatus.STALLED
+    assert judge(lately, 0.6, opened=None, start=2019).why == "green for fewer than three years"
 
 
 def test_where_canopy_is_not_known_the_index_alone_decides():
@@ -215,8 +219,8 @@ def test_without_a_clear_year_or_a_target_nothing_is_decided():
     assert judge(RISING, nan, opened=None, start=2019).status is MineStatus.UNKNOWN
 
 
-def test_a_slope_needs_four_years():
-    assert np.isnan(slope_interval([2020, 2021, 2022], np.array([0.1, 0.2, 0.3]))).all()
+def test_a_slope_needs_three_years():
+    assert np.isnan(slope_interval([2020, 2021], np.array([0.1, 0.2]))).all()
     slope, low, high = slope_interval([2019, 2020, 2021, 2022], np.array([0.1, 0.21, 0.29, 0.4]))
     assert slope == pytest.approx(0.098)
     assert low < slope < high

@@ -28,8 +28,10 @@ _BARE_AGAIN = 0.20
 """Rise of the bare share above its lowest since the start of restoration that is a relapse."""
 _GROWN_AGE = 3
 """Years since the start of restoration before which no planting counts as forest."""
+_WATCHED_YEARS = 4
+"""Years seen after the start before which no recovery has stalled."""
 _TREND_YEARS = 5
-_TREND_LEAST = 4
+_TREND_LEAST = 3
 
 Array = NDArray[np.float64]
 
@@ -120,7 +122,7 @@ def slope_interval(years: Sequence[int], values: Array) -> tuple[float, float, f
     Returns
     -------
     (float, float, float)
-        Slope, low, high, per year; NaN with fewer than four years seen.
+        Slope, low, high, per year; NaN with fewer than three years seen.
     """
     seen = ~np.isnan(values)
     t, v = np.asarray(years, np.float64)[seen][-_TREND_YEARS:], values[seen][-_TREND_YEARS:]
@@ -151,8 +153,9 @@ def judge(course: Course, target: float, *, opened: int | None, start: int | Non
         bare again), active (bare, and never seen to recover; or new bare ground), restored (three
         years after the start or later: two of three years hold 80 % of the target and, where they
         are known, a canopy of 0.20 and trees on half of the ground: grass is green, but no forest),
-        stalled (from the fourth year after the start on, below the goal: the interval of the slope
-        of NBR in the years after the start covers 0), recovering.
+        stalled (from the fourth year seen after the start on, below the goal: the interval of the
+        slope of NBR in the years after the start in which the ground was green covers 0: that it
+        greened is no trend), recovering.
     """
     seen = np.flatnonzero(~np.isnan(course.value) | ~np.isnan(course.bare))
     if seen.size == 0:
@@ -239,17 +242,17 @@ def _least(values: Array) -> float:
 
 
 def _under_way(course: Course, began: int | None, start: int | None) -> Verdict:
-    """Tell a recovery that goes on from one that has stopped, by the years after it began."""
-    after = np.asarray(course.years) > (began or 0)
-    years = [year for year, later in zip(course.years, after, strict=True) if later]
-    slope, low, high = slope_interval(years, course.value[after])
+    """Tell a recovery that goes on from one that has stopped, once the first green has come."""
+    years = np.asarray(course.years)
+    after = (years > (began or 0)) & ~np.isnan(course.value)
+    if after.sum() < _WATCHED_YEARS:
+        en, zh = "fewer than four years seen", "恢复起始后有效观测不足四年，仍在观察"
+        return _verdict(MineStatus.RECOVERING, start, en, zh)
+    green = after & ~(course.bare >= _BARE_SITE)
+    slope, low, high = slope_interval(years[green].tolist(), course.value[green])
     if np.isnan(slope):
-        return _verdict(
-            MineStatus.RECOVERING,
-            start,
-            "fewer than four years seen",
-            "恢复起始后有效观测不足四年，仍在观察",
-        )
+        en, zh = "green for fewer than three years", "见绿不足三年，仍在观察"
+        return _verdict(MineStatus.RECOVERING, start, en, zh)
     told = f"{slope:+.3f} ({low:+.3f} ~ {high:+.3f})"
     told_zh = f"年变化 {slope:+.3f}（{low:+.3f} ~ {high:+.3f}）"
     if low <= 0:

@@ -27,8 +27,9 @@ comes or goes; that the trend of a mine is that of NBR in the years after the st
 is restored three years after it at the earliest; that a second report is judged on all its ground;
 that shrub crops on once woody ground, no greener than like ground, are not judged. After `middle`
 had been read: that a parcel needs 7 pixels (the 1 亩 of the definition), and that years in which a
-mine still lay bare are left out of its trend. `west` was painted after all of this was settled,
-judged once, and gave no point to the model."""
+mine still lay bare are left out of its trend."""
+_FRESH = """\
+`west` was painted after all of this was settled, judged once, and gave no point to the model."""
 _MISSED = """\
 **Why some are missed.** With four passes a year a year has one to four clear looks; a hazy one
 reads half the canopy and moves a slope of five years. Grass on moist ground can be mapped as open
@@ -90,6 +91,7 @@ def page(parcels: pd.DataFrame, listed: pd.DataFrame, asked: Asked) -> str:
         *_crossed(parcels["kind"], parcels["stage"]),
         "",
         _CHOSEN,
+        *([_FRESH] if "west" in asked.districts else []),
         "",
         _MISSED,
     ]

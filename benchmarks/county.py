@@ -26,6 +26,7 @@ import numpy as np
 
 from benchmarks import ground, page
 from benchmarks.measure import ONE_THREAD, Work, interleaved, run
+from benchmarks.page import WORKER
 from jinhua_rs.scene import BAND_NAMES
 from jinhua_rs.twin.build import build
 
@@ -119,13 +120,17 @@ def _parts(bench: Bench) -> dict[str, Any]:
 
 
 def _growth(bench: Bench) -> dict[str, Any]:
-    """One, two and four squares; six, twelve and twenty-four dates."""
+    """One, two and four squares; six to twenty-four dates; up to ninety-six as a worker does."""
     area = [
         bench.ours(f"{square} x area", square, bench.dates, method="geomedian")
         for square in (1, 2, 4)
     ]
     dates = [bench.ours(f"{n} dates", 1, n, method="geomedian") for n in (6, 12, 24)]
-    return _told(interleaved([*area, *dates], max(1, bench.repeats - 1)))
+    worker = [
+        Work(f"{n} dates{WORKER}", "benchmarks.ours:piece", {"twin": bench.twin, "n_days": n})
+        for n in (12, 48, 96)
+    ]
+    return _told(interleaved([*area, *dates, *worker], max(1, bench.repeats - 1)))
 
 
 def _county(bench: Bench) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +20,12 @@ from jinhua_rs.composite import kernels  # noqa: F401 - else it is imported with
 from jinhua_rs.cube.placement import Placement
 from jinhua_rs.cube.warp import bilinear, nearest
 from jinhua_rs.grid import Grid, Tile
+from jinhua_rs.period import Period
 from jinhua_rs.regions import load_units, select
 from jinhua_rs.scene import BAND_NAMES, Scene
 from jinhua_rs.settings import Area, Cluster, Composite, Mask, Run, Stac
 
-__all__ = ["COMPARED", "WANTED", "compared", "county", "run", "scenes_for", "tile"]
+__all__ = ["COMPARED", "WANTED", "compared", "county", "piece", "run", "scenes_for", "tile"]
 
 
 def _load_kernels() -> None:
@@ -165,6 +166,50 @@ def county(
             "scenes": len(jobs[0].arguments[0].scenes),
             "start_s": start_s,
         }
+
+
+def piece(twin: str, n_days: int) -> Iterator[dict[str, Any]]:
+    """
+    Make one tile of a whole year as a worker does, with as many days as are wanted.
+
+    The passes of the quarter are read again under earlier days, which is the same work.
+
+    Yields
+    ------
+    dict
+        ``pixels`` of the tile and ``dates``.
+    """
+    box = ground.SQUARE[1].geobox
+    area = box.extent.to_crs("EPSG:4326").geom
+    scenes = scenes_for(Path(twin), area, ground.rounds(Path(twin), 12))
+    with tempfile.TemporaryDirectory() as folder:
+        job = pieces.CompositeJob(
+            path=Path(folder) / "piece.zarr",
+            key="benchmark",
+            tile=Tile("square", box),
+            scenes=tuple(_again(scenes, n_days)),
+            period=Period(ground.PERIOD.year),
+            area=box.extent.geom,
+            stac=Stac(profile="earth-search-c1", url=twin, allowed_roots=(Path(twin),)),
+            mask=Mask(),
+            options=Composite(),
+            label="SIMULATED",
+        )
+        yield {}
+        pieces.composite_tile(job)
+        yield {"pixels": ground.SQUARE[1].pixels, "dates": n_days}
+
+
+def _again(scenes: Sequence[Scene], n_days: int) -> Iterator[Scene]:
+    """Give scenes, and the same under earlier days of the year, until there are enough days."""
+    taken: set[date] = set()
+    for earlier in map(timedelta, range(270)):
+        days = {scene.acquired.date() - earlier for scene in scenes}
+        if days & taken or len(taken) >= n_days:
+            continue
+        taken |= days
+        for scene in scenes:
+            yield replace(scene, id=f"{scene.id}-{earlier.days}", acquired=scene.acquired - earlier)
 
 
 def _jobs(

@@ -66,12 +66,10 @@ def doctor(context: typer.Context, config: ConfigFile = None) -> None:
     """检查运行环境 · look at everything a run needs."""
     speech: Speech = context.obj
     findings = upkeep.doctor(load_settings(config).settings)
+    zh = speech.language == "zh"
+    told = [(f.what_zh, f.detail_zh or f.detail) if zh else (f.what, f.detail) for f in findings]
     speech.table(
-        (),
-        [
-            ("✓" if f.good else "✗", f.what_zh if speech.language == "zh" else f.what, f.detail)
-            for f in findings
-        ],
+        (), [("✓" if f.good else "✗", *words) for f, words in zip(findings, told, strict=True)]
     )
     speech.tell([asdict(finding) for finding in findings])
     if not all(finding.good for finding in findings):

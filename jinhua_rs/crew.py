@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from jinhua_rs.errors import JinhuaError, PartialError
-from jinhua_rs.ledger import Entry, Ledger
+from jinhua_rs.ledger import Entry, Ledger, in_chinese
 from jinhua_rs.planning import Plan
 from jinhua_rs.tasks import Pool, Progress, Task
 
-__all__ = ["carry_out", "ledger_of", "reason_of"]
+__all__ = ["carry_out", "ledger_of", "reason_of", "reason_zh_of"]
 
 
 def ledger_of(plan: Plan) -> Ledger:
@@ -19,6 +19,11 @@ def ledger_of(plan: Plan) -> Ledger:
 def reason_of(error: Exception) -> str:
     """Say what went wrong, also for exceptions without a text."""
     return f"{type(error).__name__}: {error}"
+
+
+def reason_zh_of(error: Exception) -> str:
+    """Say the same in Chinese: in the error's own words if it has such."""
+    return error.zh if isinstance(error, JinhuaError) else in_chinese(reason_of(error))
 
 
 def carry_out(
@@ -45,8 +50,8 @@ def carry_out(
     for task, outcome in workers.run(tasks, f"{plan.period} {stage}", progress):
         if isinstance(outcome, Exception):
             failed[task.id] = outcome
-            zh = outcome.zh if isinstance(outcome, JinhuaError) else ""
-            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", reason_of(outcome), zh))
+            told = reason_of(outcome), reason_zh_of(outcome)
+            ledger.note(Entry("tile", f"{stage}/{task.id}", "failed", *told))
         else:
             results[task.id] = outcome
             ledger.note(Entry("tile", f"{stage}/{task.id}", getattr(outcome, "state", "done")))
@@ -70,5 +75,5 @@ def _raise(plan: Plan, stage: str, failed: dict[str, Exception], total: int) -> 
         f"{len(failed)} of {total} pieces failed in {plan.period} {stage}, "
         f"first {tile}: {reason_of(first)}; what is finished is kept, run again{more}",
         zh=f"{plan.period} {stage}：{total} 块中有 {len(failed)} 块失败，"
-        f"首个为 {tile}（{reason_of(first)}）；已完成部分保留，请重新运行{more_zh}",
+        f"首个为 {tile}（{reason_zh_of(first)}）；已完成部分保留，请重新运行{more_zh}",
     ) from first

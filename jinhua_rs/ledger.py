@@ -1,11 +1,64 @@
 """What was used, dropped, done or failed, and why: one JSON line per event, only ever appended."""
 
 import json
+import re
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Entry", "Ledger", "in_chinese"]
+
+_CLASSES = tuple(
+    (re.compile(pattern, re.IGNORECASE), zh)
+    for pattern, zh in (
+        (
+            r"missing|HTTP (response code: )?4(04|10)|no such (file|asset)|does not exist",
+            "文件缺失",
+        ),
+        (r"refused: |HTTP (response code: )?40[13]|access ?denied", "拒绝访问"),
+        (r"not allowed|allowed_(hosts|roots)|sends on to", "地址不在允许范围内"),
+        (r"time[d ]?out|silent|no answer|stopped", "连接超时或中断"),
+        (r"is no (GTiff|JP2)|first bytes|not recognized|no GeoTIFF", "文件格式不符"),
+        (r"bytes, the item says|bytes instead of|file:checksum", "文件大小或校验值不符"),
+        (r"no place on the ground|no transform", "文件没有地理坐标"),
+        (r"scene classes are|where one is expected|none of u?int", "波段数或数据类型不符"),
+        (r"^(\w+: )?CRS is", "坐标系与条目不符"),
+        (r"^(\w+: )?(size|transform) is .*the item says", "栅格大小或位置与条目不符"),
+        (r"the scene's footprint on", "栅格范围与影像范围不符"),
+        (r"has pixels of|px large|has blocks of", "像元或栅格大小异常"),
+        (r"memory", "内存不足"),
+        (r"disk|space left", "磁盘空间不足或无法写入"),
+        (r"PoisonError|worker", "工作进程异常退出"),
+        (r"cannot be (read|had)|read|decod|tiff|HTTP", "无法读取"),
+    )
+)
+"""What reasons noted in English are about; the first that is found holds."""
+
+
+def in_chinese(reason: str) -> str:
+    """
+    Say in Chinese what class of trouble a reason is; its own words follow in brackets.
+
+    Reasons of several bands (``band: reason; band: reason``) are told one by one. What is in
+    Chinese already, and the empty reason, stay as they are.
+
+    >>> in_chinese("red: missing: red.tif does not exist")
+    'red：文件缺失（missing: red.tif does not exist）'
+    """
+    if not reason or re.search(r"[\u4e00-\u9fff]", reason):
+        return reason
+    return "；".join(_one_in_chinese(part) for part in re.split(r"; (?=\w+: )", reason))
+
+
+def _one_in_chinese(reason: str) -> str:
+    band, said = "", reason
+    if named := re.match(r"([a-z]+\d*): (?!/)", reason):
+        band, said = named[1], reason[named.end() :]
+    if band == "missing":
+        band, said = "", reason
+    band = "文件头" if band == "header" else band
+    kind = next((zh for pattern, zh in _CLASSES if pattern.search(said)), "处理失败")
+    return f"{band}：{kind}（{said}）" if band else f"{kind}（{said}）"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +77,11 @@ class Entry:
     state: str
     reason: str = ""
     reason_zh: str = ""
+
+    @property
+    def chinese(self) -> str:
+        """The reason in Chinese: as it was noted, else the class of trouble that it is."""
+        return self.reason_zh or in_chinese(self.reason)
 
 
 @dataclass(frozen=True, slots=True)

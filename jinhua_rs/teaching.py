@@ -160,7 +160,8 @@ def _samples(path: Path, plan: Plan) -> gpd.GeoDataFrame:
     raw = read_samples(path, grid)
     found = sift(raw, grid, plan.outline, plan.units, check_datum=datum)
     told = [
-        Entry("samples", f"{path.name}/{n}", "told", en) for n, (en, _) in enumerate(found.remarks)
+        Entry("samples", f"{path.name}/{n}", "told", en, zh)
+        for n, (en, zh) in enumerate(found.remarks)
     ]
     ledger_of(plan).note(*told)
     tiles = [grid.tile_id(point.x, point.y) for point in found.frame.geometry]

@@ -83,8 +83,7 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
         scenes=dict(ledger.counts("scene")),
         failures=tuple(f"{one.kind} {one.id}: {one.reason}" for one in failed),
         failures_zh=tuple(
-            f"{_KINDS.get(one.kind, one.kind)} {one.id}：{one.reason_zh or one.reason}"
-            for one in failed
+            f"{_KINDS.get(one.kind, one.kind)} {one.id}：{one.chinese}" for one in failed
         ),
     )
 
@@ -199,6 +198,7 @@ class Finding:
     what_zh: str
     good: bool
     detail: str
+    detail_zh: str = ""
 
 
 def doctor(settings: Settings) -> list[Finding]:
@@ -225,4 +225,4 @@ def _tried(what: str, what_zh: str, look: Callable[[], str]) -> Finding:
     try:
         return Finding(what, what_zh, good=True, detail=look())
     except JinhuaError as error:
-        return Finding(what, what_zh, good=False, detail=str(error))
+        return Finding(what, what_zh, good=False, detail=str(error), detail_zh=error.zh)

@@ -9,7 +9,7 @@ from jinhua_rs import __version__, certificate, pieces, store
 from jinhua_rs.certificate import Certificate
 from jinhua_rs.crew import carry_out, ledger_of, reason_of
 from jinhua_rs.errors import PartialError
-from jinhua_rs.ledger import Entry
+from jinhua_rs.ledger import Entry, in_chinese
 from jinhua_rs.planning import CERTIFICATE, Plan, fingerprint, save_vouched
 from jinhua_rs.scene import Scene
 from jinhua_rs.tasks import Pool, Progress, Task
@@ -59,7 +59,7 @@ class Vouched:
         share, limit = count / self.found, self.plan.settings.gates.max_failed_assets
         if share > limit:
             first, period = (*reasons, "files are gone")[0], self.plan.period
-            first_zh = (*reasons, "文件已不存在")[0]
+            first_zh = in_chinese(first) if reasons else "文件已不存在"
             where = self.plan.folder / "ledger.jsonl"
             raise PartialError(
                 f"{count} of {self.found} scenes of {period} could not be "

@@ -406,6 +406,16 @@ def test_a_grid_that_lies_elsewhere_is_refused_though_the_item_says_nothing(tmp_
     assert "footprint" in cube.inspect(mute, BANDS)["red"]
 
 
+def test_classes_of_another_kind_are_refused(tmp_path):
+    one = scene(tmp_path, numbers(300, 3300))
+    rewritten(one.assets["scl"].href, dtype="uint16")
+
+    assert "scene classes are uint8" in cube.inspect(one, (*BANDS, "scl"))["scl"]
+    got = read([one])
+    assert set(got.broken) == {f"{one.id}/scl"}
+    assert got.looks.sizes["time"] == 0, "never used unmasked"
+
+
 def test_another_size_than_the_item_says_is_refused(tmp_path):
     one = scene(tmp_path, numbers(300, 3300))
     asset = replace(one.assets["scl"], shape=(55, 55))

@@ -75,7 +75,7 @@ def test_a_tile_says_what_it_was_made_from_and_how_often_it_was_seen(city):
     assert [look["state"] for look in told.facts["scenes"]] == ["used"] * 3
     assert "已完成，key thekey" in told.text("zh")
     assert "failed (OSError: disk gone), done, reused ×2" in told.text("en")
-    assert "失败 (OSError: disk gone)，完成，沿用 ×2" in told.text("zh")
+    assert "失败：磁盘空间不足或无法写入（OSError: disk gone），完成，沿用 ×2" in told.text("zh")
 
 
 def test_a_scene_that_a_tile_could_not_read_is_named_with_the_reason(city):
@@ -83,7 +83,9 @@ def test_a_scene_that_a_tile_could_not_read_is_named_with_the_reason(city):
 
     left_out = {look["id"]: look["reason"] for look in told.facts["scenes"] if look["reason"]}
     assert left_out == {SECOND: "nir: TIFFReadEncodedTile failed"}
-    assert f"2019-10-13  未用  {SECOND}  (nir: TIFFReadEncodedTile failed)" in told.text("zh")
+    assert f"2019-10-13  未用  {SECOND}：nir：无法读取（TIFFReadEncodedTile failed）" in told.text(
+        "zh"
+    )
 
 
 def test_a_tile_that_was_not_made_yet_says_so(city):

@@ -282,6 +282,25 @@ def test_links_between_pages_lead_somewhere():
     assert dead == []
 
 
+def test_every_test_that_the_page_of_faults_names_is_there():
+    page = (ROOT / "docs/faults.md").read_text(encoding="utf-8")
+    rows = [line.split(" | ")[-1] for line in page.splitlines() if re.match(r"\| \d", line)]
+    named = [
+        (module, test)
+        for row in rows
+        for module, tests in re.findall(r"`(test_\w+)`: ((?:`\w+`(?:, )?)+)", row)
+        for test in re.findall(r"`(\w+)`", tests)
+    ]
+    lost = [
+        f"{module}: {test}"
+        for module, test in named
+        if f"def test_{test}(" not in (ROOT / "tests" / f"{module}.py").read_text(encoding="utf-8")
+    ]
+
+    assert len(rows) >= 33 and len(named) > 60
+    assert lost == []
+
+
 # --- providers ---------------------------------------------------------------------------------
 
 

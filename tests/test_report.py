@@ -4,7 +4,7 @@ import json
 import math
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -585,6 +585,21 @@ def test_real_data_bear_no_mark(tmp_path):
 
     assert "模拟" not in paths.html.read_text("utf-8")
     assert "模拟" not in str(sheet_rows(paths.xlsx, "分县数据"))
+
+
+def test_a_report_of_a_period_that_is_not_over_is_a_draft(tmp_path):
+    data = make()
+    stop = Period.parse(data.period).stop
+    early = replace(data, created=(stop - timedelta(minutes=1)).isoformat(timespec="minutes"))
+
+    paths = report.write(tmp_path / "early", early, {})
+    done = report.write(tmp_path / "done", replace(data, created=stop.isoformat()), {})
+
+    assert "<title>[草稿]" in paths.html.read_text("utf-8")
+    assert "草稿：本期尚未结束" in paths.html.read_text("utf-8")
+    assert sheet_rows(paths.xlsx, "说明")[0][0].startswith("草稿：本期尚未结束")
+    assert "草稿" not in done.html.read_text("utf-8")
+    assert "草稿" not in str(sheet_rows(done.xlsx, "说明"))
 
 
 def test_the_workbook_is_ready_to_work_with(tmp_path):

@@ -428,6 +428,38 @@ def test_too_little_disk_is_said_beforehand(tmp_path):
         store.require_space(tmp_path, 10**18)
 
 
+@pytest.mark.parametrize(
+    ("reason", "zh"),
+    [
+        ("", ""),
+        ("已是中文", "已是中文"),
+        ("CRS is EPSG:32651, the item says EPSG:32650", "坐标系与条目不符"),
+        ("red.tif is no GTiff file", "文件格式不符"),
+        ("a.tif has 3 bytes, the item says 4", "文件大小或校验值不符"),
+        ("missing: https://a.cn/b.tif (HTTP 404); search again with --refresh", "文件缺失"),
+        ("https://a.cn/b.tif cannot be read (ConnectTimeout); try again", "连接超时或中断"),
+        ("10.0.0.1 sends on to 'file:///', which is not allowed", "地址不在允许范围内"),
+        ("RuntimeError: boom", "处理失败"),
+    ],
+)
+def test_a_reason_is_told_in_chinese_with_its_own_words_behind(reason, zh):
+    told = Entry("asset", "a", "failed", reason).chinese
+
+    assert told == (f"{zh}（{reason}）" if zh != reason else reason)
+
+
+def test_reasons_of_several_bands_are_told_one_by_one_and_a_noted_wording_holds():
+    both = "red: missing: red.tif does not exist; scl: cannot be read: TIFFReadEncodedTile()"
+
+    told = Entry("scene", "a", "failed", both).chinese
+
+    assert told == (
+        "red：文件缺失（missing: red.tif does not exist）；"
+        "scl：无法读取（cannot be read: TIFFReadEncodedTile()）"
+    )
+    assert Entry("scene", "a", "failed", both, "两个文件有误").chinese == "两个文件有误"
+
+
 def test_the_ledger_keeps_the_newest_and_survives_a_torn_line(tmp_path):
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.note(Entry("tile", "a", "failed", "disk"), Entry("tile", "b", "done"))

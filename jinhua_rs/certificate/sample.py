@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from jinhua_rs.certificate.notes import Note
 from jinhua_rs.certificate.places import CHIP_BANDS, Places
+from jinhua_rs.ledger import in_chinese
 from jinhua_rs.opening import Expected, Unusable, opened, reading
 from jinhua_rs.scene import Scene
 
@@ -232,4 +233,4 @@ def _warped(
 
 def _unread(error: Exception) -> Note:
     text = " ".join(str(error).split())
-    return Note("unread", f"cannot be read: {text}", f"无法读取：{text}")
+    return Note("unread", f"cannot be read: {text}", f"无法读取：{in_chinese(text)}")

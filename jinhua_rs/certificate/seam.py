@@ -13,6 +13,7 @@ from jinhua_rs.certificate.notes import Note
 from jinhua_rs.certificate.places import CHIP_BANDS, Places, choose_within, in_crs
 from jinhua_rs.certificate.registration import UNMEASURED, Shift, chip_shift, tile_shift
 from jinhua_rs.certificate.sample import TROUBLE, warped_chip
+from jinhua_rs.ledger import in_chinese
 from jinhua_rs.scene import Scene
 
 __all__ = ["Step", "measure_step", "pairs", "solar_day"]
@@ -102,7 +103,9 @@ def measure_step(first: Scene, second: Scene) -> Step:
         }
     except TROUBLE as error:
         text = " ".join(str(error).split())
-        return _unmeasured(first, second, "unread", f"cannot be read: {text}", f"无法读取：{text}")
+        return _unmeasured(
+            first, second, "unread", f"cannot be read: {text}", f"无法读取：{in_chinese(text)}"
+        )
     steps = {band: _median_step(found, first, second) for band, found in looks.items()}
     matched = next((looks[band] for band in CHIP_BANDS if band in looks), [])
     shift = tile_shift([chip_shift(b, seen_b, a, seen_a) for (a, seen_a), (b, seen_b) in matched])

@@ -151,15 +151,21 @@ def history_lines(history: Sequence[Entry]) -> list[Line]:
     for kind, name in things:
         own = [entry for entry in history if (entry.kind, entry.id) == (kind, name)]
         events = [(event, len(list(group))) for event, group in groupby(own)]
-        en = ", ".join(_event(event, event.state, times) for event, times in events)
-        zh = "，".join(_event(e, _STATES.get(e.state, e.state), times) for e, times in events)
+        en = ", ".join(
+            _event(event.state, times) + (f" ({event.reason})" if event.reason else "")
+            for event, times in events
+        )
+        zh = "，".join(
+            _event(_STATES.get(event.state, event.state), times)
+            + (f"：{event.chinese}" if event.reason else "")
+            for event, times in events
+        )
         lines.append((f"  {kind} {name}  {en}", f"  {_KINDS.get(kind, kind)} {name}  {zh}"))
     return lines
 
 
-def _event(event: Entry, state: str, times: int) -> str:
-    reason = f" ({event.reason})" if event.reason else ""
-    return state + (f" ×{times}" if times > 1 else "") + reason
+def _event(state: str, times: int) -> str:
+    return state + (f" ×{times}" if times > 1 else "")
 
 
 def as_facts(history: Sequence[Entry]) -> list[dict[str, str]]:

@@ -20,6 +20,7 @@ from jinhua_rs.explain.desk import (
 )
 from jinhua_rs.explain.vouchers import verdict_of
 from jinhua_rs.grid import Tile
+from jinhua_rs.ledger import in_chinese
 from jinhua_rs.period import ZONE
 from jinhua_rs.scene import Scene
 from jinhua_rs.schema import Window
@@ -105,20 +106,21 @@ def _trouble(desk: Desk, sidecar: Mapping[str, Any], scene: Scene) -> tuple[str,
     """Say why a tile does without a scene, English and Chinese; empty if nothing is known."""
     broken = "; ".join(broken_assets(sidecar, scene.id))
     if broken:
-        return broken, broken
+        return broken, in_chinese(broken)
     verdict = verdict_of(desk.certificate, scene.id)
     if verdict is not None and verdict.verdict == SET_ASIDE:
         return verdict.reason, verdict.reason_zh
     noted = [entry for entry in desk.about_scene(scene.id) if entry.reason]
     if noted:
-        return noted[-1].reason, noted[-1].reason_zh or noted[-1].reason
+        return noted[-1].reason, noted[-1].chinese
     if sidecar:
         return "not among the scenes that the tile was made from", "瓦片生成时未包含该影像"
     return "", ""
 
 
 def _look_line(look: Mapping[str, str]) -> Line:
-    en, zh = (f"  ({look[key]})" if look[key] else "" for key in ("reason", "reason_zh"))
+    en = f"  ({look['reason']})" if look["reason"] else ""
+    zh = f"：{look['reason_zh']}" if look["reason_zh"] else ""
     return (
         f"  {look['day']}  {look['state']:<10}  {look['id']}{en}",
         f"  {look['day']}  {_LOOKS[look['state']]}  {look['id']}{zh}",

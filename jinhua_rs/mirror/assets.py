@@ -148,7 +148,8 @@ def _bring(courier: Courier, want: Want) -> None:
 def _entry(want: Want, error: JinhuaError | None) -> Entry:
     if error is None:
         return Entry("asset", want.id, "done")
-    return Entry("asset", want.id, "failed", catalog.unsigned(str(error)))
+    told = catalog.unsigned(str(error)), catalog.unsigned(error.zh)
+    return Entry("asset", want.id, "failed", *told)
 
 
 def recheck(folder: Path, *, progress: Progress) -> tuple[str, ...]:

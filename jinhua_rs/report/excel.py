@@ -114,7 +114,7 @@ def write_workbook(path: Path, data: ReportData) -> None:
         "subject": data.label.zh if data.simulated else wording.COVERAGE.en,
         "comments": f"run {data.run_id}",
     }
-    label, created = data.mark.zh if data.mark else "", datetime.fromisoformat(data.created)
+    label, created = " · ".join(_marks(data)), datetime.fromisoformat(data.created)
     with opened(path, facts, label=label, created=created, looks=_LOOKS) as book:
         _about(_sheet(book, "说明", data), book, data)
         county_lines = lines(data)
@@ -144,14 +144,19 @@ def _sheet(book: Book, name: str, data: ReportData) -> Worksheet:
     return book.sheet(name, f"&L{data.run_id}&C&P / &N&R{data.period}")
 
 
+def _marks(data: ReportData) -> list[str]:
+    """Name what must stand on every sheet: that data are simulated, that the period is not over."""
+    return [mark.zh for mark in (data.mark, wording.draft(data)) if mark]
+
+
 def _about(sheet: Worksheet, book: Book, data: ReportData) -> None:
     main = headline_unit(data)
-    row = 0
-    if data.mark:
+    marks = _marks(data)
+    for row, mark in enumerate(marks):
         sheet.set_row(row, 26)
-        sheet.write_string(row, 0, data.mark.zh, book.looks["mark"])
+        sheet.write_string(row, 0, mark, book.looks["mark"])
         sheet.write_string(row, 1, "", book.looks["mark"])
-        row += 1
+    row = len(marks)
     sheet.set_row(row, 28)
     sheet.write_string(row, 0, f"{data.area.zh}{wording.COVERAGE.zh}", book.looks["title"])
     baseline = wording.period_name(data.baseline).zh if data.baseline else "未设"

@@ -58,6 +58,16 @@ def data_dates(data: ReportData) -> Words:
     )
 
 
+def draft(data: ReportData) -> Words | None:
+    """Mark of a report that was written before its period was over; ``None`` afterwards."""
+    if datetime.fromisoformat(data.created) >= Period.parse(data.period).stop:
+        return None
+    return Words(
+        "草稿：本期尚未结束，数字还会变化；结束后请用 --refresh 重新运行",
+        "DRAFT: the period is not over and numbers will change; run again with --refresh after it",
+    )
+
+
 def made(data: ReportData) -> str:
     """Print the instant of writing, ``2025-01-12 09:30 (UTC+08:00)``."""
     instant = datetime.fromisoformat(data.created)

@@ -146,7 +146,8 @@ def transitions_by_zone(
     pairs = pd.MultiIndex.from_product(
         [names, range(_CODES), range(_CODES)], names=["zone", "was", "now"]
     )
-    with rasterio.open(before) as was, rasterio.open(after) as now:
+    gtiff = {"driver": "GTiff"}
+    with rasterio.open(before, **gtiff) as was, rasterio.open(after, **gtiff) as now:
         pixel = _pixel_area(now, units, after.name)
         if was.transform != now.transform or was.shape != now.shape or was.crs != now.crs:
             raise GridMismatch(
@@ -193,7 +194,7 @@ def _extract(
 ) -> tuple[pd.DataFrame, float]:
     """Statistics in the order of ``units``, and the area of a pixel in m²."""
     try:
-        with rasterio.open(raster) as source:
+        with rasterio.open(raster, driver="GTiff") as source:
             pixel = _pixel_area(source, units, raster.name)
             shapes = gpd.GeoDataFrame(geometry=units.geometry.to_numpy(), crs=source.crs)
             found = exactextract.exact_extract(

@@ -114,7 +114,7 @@ class Ground:
             inside = placed.sjoin(self.pieces[["unit", "geometry"]], predicate="intersects")
             found = inside.drop_duplicates(["point", "unit"])
             return pd.DataFrame(found.drop(columns=[placed.geometry.name, "index_right"]))
-        with rasterio.open(self.raster) as source:
+        with rasterio.open(self.raster, driver="GTiff") as source:
             places = shapely.get_coordinates(placed.geometry.to_numpy())
             codes = [value.filled(0)[0] for value in source.sample(places, masked=True)]
         placed = placed.assign(code=np.array(codes, dtype="int64").astype("str"))

@@ -84,7 +84,7 @@ def survey(raster: Path, units: gpd.GeoDataFrame, *, buffer_px: int = 0) -> Fram
     strata.insert(1, "name", [called.get(county, county) for county in strata["county"]])
     strata.index = pd.Index([":".join(name) for name in names], name="stratum")
     used = total > 0
-    with rasterio.open(raster) as source:
+    with rasterio.open(raster, driver="GTiff") as source:
         resolution, tags = float(source.res[0]), source.tags()
     _require_covered(total.sum() * resolution**2, units, raster)
     places = np.where(used, np.cumsum(used) - 1, -1).astype("int32")

@@ -87,7 +87,7 @@ def elevation(path: Path, geobox: GeoBox) -> tuple[Floats, int]:
     wide = geobox.pad(rim)
     height = np.full(wide.shape, np.nan, np.float32)
     try:
-        with rasterio.open(path) as source:
+        with rasterio.open(path, driver="GTiff") as source:
             reproject(
                 rasterio.band(source, 1), height,
                 dst_transform=wide.affine, dst_crs=str(wide.crs), dst_nodata=np.nan,

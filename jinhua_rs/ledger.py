@@ -52,7 +52,7 @@ def in_chinese(reason: str) -> str:
 
 def _one_in_chinese(reason: str) -> str:
     band, said = "", reason
-    if named := re.match(r"([a-z]+\d*): (?!/)", reason):
+    if named := re.match(r"([a-z]+\d*): ", reason):
         band, said = named[1], reason[named.end() :]
     if band == "missing":
         band, said = "", reason

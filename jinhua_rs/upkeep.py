@@ -68,7 +68,10 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
     units = units if unit is None else regions.select(units, unit)
     tiles = settings.grid.tiles(regions.outline(units))
     ledger = Ledger(folder / "ledger.jsonl")
-    failed = [entry for entry in ledger.current().values() if entry.state == "failed"]
+    published = (folder / planning.PUBLISHED / store.SUMS).is_file()
+    # What stopped a run before its first tile are headers; what was published stands without them.
+    troubles = {"failed"} if published else {"failed", "unsound"}
+    failed = [entry for entry in ledger.current().values() if entry.state in troubles]
     finished = {
         stage: sum((folder / "tiles" / stage / f"{tile.id}.zarr.json").is_file() for tile in tiles)
         for stage in STAGES
@@ -77,7 +80,7 @@ def state_of(period: Period, settings: Settings, county: str | None = None) -> S
     return State(
         period=str(period),
         folder=str(folder),
-        state="published" if (folder / planning.PUBLISHED / store.SUMS).is_file() else "begun",
+        state="published" if published else "begun",
         tiles=len(tiles),
         finished=finished,
         scenes=dict(ledger.counts("scene")),

@@ -245,6 +245,9 @@ def test_a_wrong_crs_stops_at_the_gate(tmp_path, jinhua):
     assert code == 4
     assert "ledger.jsonl" in err
     assert "CRS" in (folder_of(config) / "ledger.jsonl").read_text()
+    code, out, _ = jinhua("status", "2024Q4", "--config", config)
+    assert code == 0
+    assert out.count("文件头 S2A_") == 3 and "坐标系与条目不符" in out
 
 
 def test_missing_samples_are_said_before_anything_is_computed(tmp_path, jinhua):

@@ -110,6 +110,11 @@ class Truth:
                     (str(event.kind), event.start, labels == piece) for piece in range(1, n + 1)
                 )
 
+    def grown(self, where: Booleans) -> bool:
+        """Tell whether half of a piece had the canopy of trees a year before the last map."""
+        trees = self.canopy[BETWEEN.stop.date()][where] >= FOREST_CANOPY
+        return bool(trees.mean() >= _HALF)
+
     @property
     def first(self) -> NDArray[np.float32]:
         """Canopy as the watch begins."""
@@ -187,6 +192,7 @@ def found(quarters: Sequence[Quarter], truth: Truth, rules: Patches) -> pd.DataF
                         "kind": kind, "event": event, "start": start,
                         "m2": _PIXEL_M2 * where.sum(), "share": seen[-1], "found": first >= 0,
                         "days": (stops[first] - start).days if first >= 0 else None,
+                        "due": kind == "loss" or truth.grown(where),
                     }
                 )  # fmt: skip
     return pd.DataFrame(rows)

@@ -118,6 +118,7 @@ class Window:
             "stac.allowed_roots": [str(self.folder)],
             "mask.dem": self.folder / "twin" / "layers" / "dem.tif",
             "model.samples": self.folder / "points.gpkg", "model.period": str(BASELINE),
+            "model.also": (str(BETWEEN), str(LAST)), "mask.bare_ground": True,
             "model.block_m": 600.0, "certificate.check": False, "run.workers": 1,
             "output.root": self.folder / "outputs", "report.simulated": True,
             "report.languages": ["zh"], "time.baseline": str(BASELINE) if last else "",

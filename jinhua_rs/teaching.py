@@ -56,14 +56,10 @@ def learn(grounds: Sequence[Ground], workers: Pool, progress: Progress) -> Path:
     if store.is_sealed(folder, key):
         return folder
     points = _samples(options.samples, plan)
-    first, *others = [
+    years = [
         _features(one.plan, sources, wanted, points, workers, progress)
         for one, sources in zip(grounds, laid, strict=True)
     ]
-    by = [name for name in _INDICES if name in wanted]
-    table = pd.concat(
-        [first, *(landcover.migrated(first, other, by) for other in others)], ignore_index=True
-    )
     spans = [one.plan.period for one in grounds]
     companions = [plan.settings.features.companions(span).values() for span in spans]
     how = landcover.TrainOptions(
@@ -79,9 +75,21 @@ def learn(grounds: Sequence[Ground], workers: Pool, progress: Progress) -> Path:
         units=features.units(wanted),
         simulated=plan.simulated,
     )
+    table = _laid_over(years, wanted, how)
     teach(table, wanted, how, folder, options=options, crs=plan.settings.area.crs)
     store.seal(folder, key, {"samples": samples})
     return folder
+
+
+def _laid_over(
+    years: Sequence[pd.DataFrame], wanted: Sequence[str], how: landcover.TrainOptions
+) -> pd.DataFrame:
+    """Join the samples of their own year with those that other years still show alike."""
+    first, *others = landcover.as_first_seen(years, wanted, how) if years[1:] else years
+    by = [name for name in (*_INDICES, landcover.AS_FIRST_SEEN) if name in first]
+    return pd.concat(
+        [first, *(landcover.migrated(first, other, by) for other in others)], ignore_index=True
+    ).drop(columns=landcover.AS_FIRST_SEEN, errors="ignore")
 
 
 def _features(

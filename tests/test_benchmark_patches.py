@@ -10,6 +10,7 @@ import xarray as xr
 from patch_world import RULES, X0, Y0, square
 
 from benchmarks import alerts, patch_accuracy, patch_scores, romania_change
+from benchmarks.patch_windows import BETWEEN
 from jinhua_rs.grid import Grid
 from jinhua_rs.patches import Facts, Patch, Register, Sighting
 from jinhua_rs.period import Period
@@ -36,7 +37,7 @@ def truth():
     trees = np.where(event == 1, 0.05, 0.8).astype("float32")
     late = np.where(event == 0, 0.05, 0.8).astype("float32")
     canopy = dict.fromkeys((date(2018, 7, 1), date(2020, 1, 1)), trees)
-    canopy |= {one.stop.date(): late for one in (FIRST, SECOND)}
+    canopy |= {one.stop.date(): late for one in (FIRST, SECOND, BETWEEN)}
     day = np.where(event == 0, (FELLED - date(1970, 1, 1)).days, 0).astype("int32")
     return patch_scores.Truth(
         SimpleNamespace(events=EVENTS), SimpleNamespace(geobox=BOX), event, kinds[event], day,
@@ -97,6 +98,17 @@ def test_a_piece_is_found_once_half_of_it_was_reported(truth):
     )  # fmt: skip
     assert loss["days"] == (SECOND.stop.date() - FELLED).days
     assert (gain["event"], gain["share"], gain["found"]) == ("plantation", 0.0, False)
+    assert gain["due"]  # it had closed by the year between
+
+
+def test_a_gain_of_the_last_year_is_not_due_yet(truth):
+    truth.canopy[BETWEEN.stop.date()] = truth.first
+    truth.canopy[date(2025, 1, 1)] = np.full((SIDE, SIDE), 0.8, "float32")
+
+    told = patch_scores.found([quarter(FIRST), quarter(SECOND)], truth, RULES)
+
+    assert not told[told["kind"] == "gain"]["due"].any()
+    assert "| no | 0.00 | no |" in patch_accuracy._gains(told.assign(window="x"))[-1]
 
 
 def test_ground_beside_an_event_is_not_called_stable(truth):

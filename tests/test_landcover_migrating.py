@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jinhua_rs.landcover import migrated
+from jinhua_rs.landcover import AS_FIRST_SEEN, TrainOptions, as_first_seen, migrated
 
 
 def years(change, land=None):
@@ -54,3 +54,26 @@ def test_samples_are_told_by_their_index_whatever_the_order(by):
 
     assert kept.index.tolist() == [3, 1]
     assert migrated(before, after.iloc[:0], by).empty
+
+
+def test_planted_ground_gives_itself_away_by_the_canopy_that_all_features_tell():
+    rng = np.random.default_rng(1)
+    canopy = np.repeat([0.1, 0.6], 60)
+    first = pd.DataFrame({"ndvi": 0.5 + rng.normal(0, 0.02, 120), "canopy": canopy})
+    first["b11"], first["class"] = 0.3 - 0.2 * canopy, np.repeat([5, 1], 60)
+    later = first.assign(b11=first["b11"].where(first.index >= 10, 0.18))  # ten of shrub have grown
+
+    before, after = as_first_seen([first, later], ["ndvi", "b11"], TrainOptions(seed=1, trees=20))
+
+    assert migrated(first, later, ["ndvi"]).index.tolist() == list(range(120))
+    assert migrated(before, after, ["ndvi", AS_FIRST_SEEN]).index.tolist() == list(range(10, 120))
+
+
+def test_without_canopy_or_a_whole_row_nothing_is_told():
+    first = pd.DataFrame({"ndvi": [0.5, np.nan]})
+
+    assert as_first_seen([first, first], ["ndvi"], TrainOptions(seed=1))[1] is first
+    named = as_first_seen([first.assign(canopy=0.2)] * 2, ["ndvi"], TrainOptions(seed=1, trees=10))[
+        1
+    ]
+    assert named[AS_FIRST_SEEN].tolist() == pytest.approx([0.2, np.nan], nan_ok=True)

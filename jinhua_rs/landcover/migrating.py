@@ -4,8 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from sklearn.ensemble import RandomForestRegressor
 
-__all__ = ["migrated"]
+from jinhua_rs.landcover.growing import grown, regressor_of
+from jinhua_rs.landcover.options import TrainOptions
+from jinhua_rs.schema import FOREST_CANOPY
+
+__all__ = ["AS_FIRST_SEEN", "as_first_seen", "migrated"]
+
+AS_FIRST_SEEN = "canopy as first seen"
+"""Column: canopy cover as a forest of the samples' own year takes it, whatever the year."""
 
 _SIGMA = 1.4826
 """Standard deviation of a normal distribution, in MADs."""
@@ -34,7 +42,8 @@ def migrated(
     before, after : DataFrame
         Samples with their features in both years, the same by index; NaN = not seen.
     by : sequence of str
-        Indices to compare, near -1 to 1.
+        Indices to compare, near -1 to 1, and perhaps :data:`AS_FIRST_SEEN`, which may move with its
+        class as far as it likes, but no further off it than makes a forest (0.20).
     limit : float
         Deviations (1.4826 MAD) from the median change of the class that are borne.
 
@@ -49,7 +58,48 @@ def migrated(
     change = after[list(by)] - before.loc[after.index, list(by)]
     group = after["class"].fillna(0) if "class" in after else pd.Series(0, after.index)
     usual = change.groupby(group).transform("median")
-    together = ((usual - change.median()).abs() <= _TOGETHER).all(axis=1)
     off = (change - usual).abs()
-    spread = np.maximum(_SIGMA * off.groupby(group).transform("median"), _FLOOR)
-    return after[together & (off <= limit * spread).all(axis=1)]
+    bound = limit * (_SIGMA * off.groupby(group).transform("median")).clip(lower=_FLOOR)
+    together = (usual - change.median()).abs() <= _TOGETHER
+    if AS_FIRST_SEEN in bound:
+        bound[AS_FIRST_SEEN] = bound[AS_FIRST_SEEN].clip(upper=FOREST_CANOPY)
+        together[AS_FIRST_SEEN] = True  # what another year's air does to a model is to be learnt
+    return after[together.all(axis=1) & (off <= bound).all(axis=1)]
+
+
+def as_first_seen(
+    years: Sequence[pd.DataFrame], features: Sequence[str], options: TrainOptions
+) -> list[pd.DataFrame]:
+    """
+    Look at samples of every year with the eyes of the first: what has grown gives itself away.
+
+    Planted shrub turns to young forest with little change of any index, while all features
+    together tell its canopy; of a sample that is left where it grew the next model learns that
+    young forest is shrub.
+
+    Parameters
+    ----------
+    years : sequence of DataFrame
+        Samples with their features in each year; the first is their own, with ``canopy`` (0-1).
+    features : sequence of str
+    options : TrainOptions
+        Of the forest.
+
+    Returns
+    -------
+    list of DataFrame
+        ``years`` with :data:`AS_FIRST_SEEN`, 0-1, NaN where a feature is missing; as they are
+        where no canopy is known.
+    """
+    names, first = list(features), years[0]
+    known = first[first[[*names, "canopy"]].notna().all(axis=1)] if "canopy" in first else first[:0]
+    if known.empty:
+        return list(years)
+    forest = grown(regressor_of(options).fit(known[names].to_numpy(np.float32), known["canopy"]))
+    return [year.assign(**{AS_FIRST_SEEN: _answers(forest, year[names])}) for year in years]
+
+
+def _answers(forest: RandomForestRegressor, features: pd.DataFrame) -> pd.Series:
+    whole = features[features.notna().all(axis=1)]
+    found = forest.predict(whole.to_numpy(np.float32)) if len(whole) else []
+    return pd.Series(found, whole.index, float).reindex(features.index)

@@ -29,7 +29,7 @@ class Patches(Section):
     report_loss: Annotated[int, Field(ge=1, le=3)] = 3
     """
     Confidence from which a loss is reported; a patch that is less sure waits as candidate. Without
-    the watch (``[alerts]``) no loss is surer than 1.
+    the watch (``[alerts]``) no loss is surer than 2.
     """
     report_gain: Annotated[int, Field(ge=1, le=3)] = 2
     """The same for a gain."""

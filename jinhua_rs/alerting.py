@@ -76,7 +76,8 @@ def alert_tile(job: WatchJob) -> Watched:
     if facts and not facts[_BROKEN]:
         return Watched(job.tile.id, "reused", {}, int(facts["watched"]), int(facts["alerts"]))
     inside = rasterize(Geometry(job.area, job.tile.geobox.crs), job.tile.geobox, all_touched=True)
-    scenes, broken = _courier(job.stac).settle_scenes((*job.history, *job.scenes), change.BANDS)
+    bands = dict.fromkeys((*masks.masker(job.mask).bands, *change.BANDS))
+    scenes, broken = _courier(job.stac).settle_scenes((*job.history, *job.scenes), tuple(bands))
     while True:
         lost = {asset.split("/")[0] for asset in broken}
         readable = [scene for scene in scenes if scene.id not in lost]

@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from odc.geo.xr import xr_coords
 
-from jinhua_rs import change, store, watching
+from jinhua_rs import alerting, change, store, watching
 from jinhua_rs.causes import Alert, Cause
 from jinhua_rs.change.kernels.fitting import fit, terms
 from jinhua_rs.errors import ConfigError, ContractError, GridMismatch
 from jinhua_rs.grid import Grid
 from jinhua_rs.period import Period
 from jinhua_rs.schema import Land
-from jinhua_rs.settings import Alerts, Output
+from jinhua_rs.settings import Alerts, Mask, Output
 
 OPTIONS = Alerts()
 SIDE = 24
@@ -352,3 +352,23 @@ def test_one_index_that_is_off_alone_ends_no_alert():
 
     assert state["alert"].item() == Alert.LOSS
     assert state["alert_confidence"].item() == 2
+
+
+def test_the_watch_opens_the_bands_that_its_mask_reads(monkeypatch, tmp_path):
+    class AskedError(Exception):
+        """Carries the bands that a courier was asked for."""
+
+    def settle(scenes, bands):
+        raise AskedError(*bands)
+
+    monkeypatch.setattr(alerting, "_courier", lambda _: SimpleNamespace(settle_scenes=settle))
+    job = SimpleNamespace(
+        path=tmp_path / "tile.zarr", key="", tile=SimpleNamespace(geobox=BOX), history=(),
+        scenes=(), area=BOX.extent.geom, stac=None, mask=Mask(bare_ground=True),
+    )  # fmt: skip
+
+    with pytest.raises(AskedError) as told:
+        alerting.alert_tile(job)
+
+    assert {"blue", *change.BANDS} <= set(told.value.args)
+    assert len(set(told.value.args)) == len(told.value.args)

@@ -28,7 +28,11 @@ from jinhua_rs.twin.chronicle import Chronicle
 __all__ = ["BASELINE", "BETWEEN", "LAST", "SEED", "SINCE", "WINDOWS", "Quarter", "Window"]
 
 SEED: Final = 20200101
-BASELINE, BETWEEN, LAST = Period(2019, 4), Period(2023, 4), Period(2024, 4)
+EARLIER, BASELINE, BETWEEN, LAST = (Period(year, 4) for year in (2018, 2019, 2023, 2024))
+"""
+The earlier year is heard by the baseline, as where maps have been made for years: a forest does
+not stand where ground lay bare the year before.
+"""
 SINCE, FIRST_PAINTED = Period(2020, 1), Period(2016, 4)
 """The watch begins after the baseline and learns from the twelve quarters before it."""
 _POINTS = 300
@@ -78,12 +82,12 @@ class Window:
 
     def run(self, chronicle: Chronicle) -> None:
         """
-        Make the maps of the baseline, of a year between and of the last year, and the watch.
+        Make the maps of four years, the baseline among them, and the watch.
 
         The model is trained on points of the window, as they truly lay at the baseline.
         """
         self._write_points(chronicle)
-        for period in (BETWEEN, LAST):
+        for period in (EARLIER, BETWEEN, LAST):
             plan = planning.make_plan(period, self.settings(period))
             quarter.run(plan, now=datetime(2026, 1, 1, tzinfo=UTC))
 

@@ -86,7 +86,7 @@ def publish(
     """
     plan, target = products.plan, products.plan.folder / PUBLISHED
     earlier = _earlier(plan)
-    run_id = _run_id(products, baseline, earlier)
+    run_id = _run_id(products, baseline, earlier, over=now >= plan.period.stop)
     if _stands(target, run_id):
         return _opened(target)
     with store.whole(target) as part:
@@ -128,12 +128,18 @@ def _earlier(plan: Plan) -> tuple[Publication, ...]:
     )
 
 
-def _run_id(products: Products, baseline: Products | None, earlier: Sequence[Publication]) -> str:
-    """Hash of all inputs, and of the tiles that came of them: a healed scene makes other tiles."""
+def _run_id(
+    products: Products, baseline: Products | None, earlier: Sequence[Publication], *, over: bool
+) -> str:
+    """
+    Hash of all inputs, and of the tiles that came of them: a healed scene makes other tiles.
+
+    A period that is not ``over`` gives a draft, which does not stand when it is.
+    """
     card = store.digest(products.model / "card.json")
     made = [[one.plan.run_id, _digests(one)] for one in (products, baseline) if one is not None]
     years = [[str(one.period), one.run_id] for one in earlier]
-    return fingerprint([made, card, products.plan.label, years])
+    return fingerprint([made, card, products.plan.label, years, *([] if over else ["draft"])])
 
 
 def _digests(products: Products) -> dict[str, dict[str, str]]:

@@ -282,6 +282,20 @@ def test_a_published_quarter_is_never_changed_a_correction_stands_beside_it(
     assert jinhua("verify", "2019Q4", "--config", config)[0] == 0
 
 
+def test_a_draft_does_not_stand_when_its_period_is_over(tmp_path, published):
+    shutil.copytree(published.parent, tmp_path / "copy")
+    config = tmp_path / "copy" / "jinhua.toml"
+    plan = planning.make_plan(Period(2024, 4), load_settings(config).settings)
+    page = published_of(config) / "report" / "report.html"
+
+    quarter.run(plan, now=datetime(2024, 12, 20, tzinfo=UTC))
+    early = page.read_text("utf-8")
+    quarter.run(plan, now=datetime(2025, 1, 2, tzinfo=UTC))
+
+    assert "草稿" in early
+    assert "草稿" not in page.read_text("utf-8")
+
+
 def test_other_questions_search_anew_and_the_address_does_not_matter(published, tmp_path, jinhua):
     shutil.copytree(published.parent, tmp_path / "copy")
     config = tmp_path / "copy" / "jinhua.toml"

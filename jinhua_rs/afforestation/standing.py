@@ -30,7 +30,7 @@ def standing(
     Follow what is forest through the years.
 
     Ground becomes forest when canopy and class call it wooded in two years in a row, and it is
-    lost when both say that no trees are there, in two looked-at years in a row or, where it lies
+    lost when both say that no trees are there, in two seen years in a row or, where it lies
     bare or built-up, at once. Where the witnesses differ, or nothing was seen, it stays what it
     was: a hazy year fells no forest, and a green one plants none.
 

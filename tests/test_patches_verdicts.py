@@ -235,15 +235,19 @@ def test_a_patch_wholly_explained_keeps_a_little_weight(two, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("before", "told"),
+    ("kind", "before", "told"),
     [
-        (Land.BAMBOO, "priority"),
-        (Land.SHRUB, "priority"),
-        (Land.CROPLAND, "candidate"),
-        (0, "priority"),
+        ("loss", Land.BAMBOO, "priority"),
+        ("loss", Land.SHRUB, "priority"),
+        ("loss", Land.CROPLAND, "candidate"),
+        ("loss", 0, "priority"),
+        ("gain", Land.BAMBOO, "candidate"),
+        ("gain", Land.CONIFER, "priority"),
+        ("gain", Land.CROPLAND, "priority"),
+        ("gain", 0, "priority"),
     ],
 )
-def test_a_loss_where_no_trees_stood_waits(before, told):
-    patch = sized(50_000.0, "loss", 3)
+def test_a_loss_where_no_trees_stood_waits_and_a_gain_of_bamboo(kind, before, told):
+    patch = sized(50_000.0, kind, 3)
 
     assert tier(replace(patch, facts=replace(patch.facts, before=int(before))), RULES) == told

@@ -15,7 +15,11 @@ __all__ = ["Worth", "tier", "worth"]
 
 _REAL = (State.CONFIRMED, State.REPAIR, State.CLOSED)
 _LEAST_WEIGHT = 0.1
-_BARE_OF_TREES = {Land.CROPLAND, Land.BUILT, Land.BARE, Land.WATER}
+_NO_REPORT = {
+    "loss": {Land.CROPLAND, Land.BUILT, Land.BARE, Land.WATER},
+    "gain": {Land.BAMBOO},
+}
+"""What stood before: ground that has no trees to lose, and bamboo, which greens in its year."""
 
 Likeness = tuple[str, int, int]
 """Kind, confidence and cause: patches that are alike."""
@@ -41,13 +45,13 @@ def tier(patch: Patch, rules: Patches) -> str:
     Tell ``candidate``, ``reportable`` or ``priority`` by area.
 
     A patch whose confidence is below the one from which its kind is reported waits as
-    ``candidate``, whatever its size, and so does a loss where no trees, shrub or orchard stood;
-    what is not known (0) speaks against neither.
+    ``candidate``, whatever its size, and so does a loss where no trees, shrub or orchard stood, or
+    a gain of bamboo, which is its green year; what is not known (0) speaks against neither.
     """
     facts = patch.facts
     least = rules.report_loss if patch.kind == "loss" else rules.report_gain
     waits = 0 < facts.confidence < least
-    waits |= patch.kind == "loss" and facts.before in _BARE_OF_TREES
+    waits |= facts.before in _NO_REPORT[patch.kind]
     if waits or mu(facts.area_m2) < rules.reportable_mu:
         return "candidate"
     return "priority" if hectares(facts.area_m2) >= rules.priority_ha else "reportable"

@@ -71,10 +71,8 @@ def prepared(name: str, folder: Path) -> Path:
     if not table.is_file():
         paint(district)
         points = _points(district)
-        first, *others = [_features(district, period, points) for period in (TRAINING, *ALSO)]
-        by = ("ndvi", "nbr", "ndmi")
-        kept = [first, *(landcover.migrated(first, other, by) for other in others)]
-        pd.concat(kept, ignore_index=True).to_csv(table, index=False)
+        years = {str(one): _features(district, one, points) for one in (TRAINING, *ALSO)}
+        pd.concat(years, names=["period", "point"]).reset_index().to_csv(table, index=False)
         tell(district, f"{len(points)} points of training")
     return table
 
@@ -129,7 +127,9 @@ def trained(tables: Sequence[Path], folder: Path) -> Path:
     """Train one model on the points of districts; return its folder."""
     target = folder / "model"
     if not (target / "card.json").is_file():
-        table = pd.concat(map(pd.read_csv, tables), ignore_index=True)
+        seen = pd.concat([pd.read_csv(one).assign(place=n) for n, one in enumerate(tables)])
+        by_year = seen.set_index(["place", "point"]).groupby("period", sort=False)
+        years = [by_year.get_group(str(one)).drop(columns="period") for one in (TRAINING, *ALSO)]
         plan = planning.make_plan(TRAINING, District.of("south", folder).settings(None))
         wanted = _wanted(plan)
         options = landcover.TrainOptions(
@@ -138,6 +138,7 @@ def trained(tables: Sequence[Path], folder: Path) -> Path:
             resolution_m=10.0, units=features.units(wanted), simulated=True,
             note="points of the districts",
         )  # fmt: skip
+        table = landcover.laid_over(years, wanted, options)
         landcover.train(table, wanted, options).save(target)
     return target
 

@@ -22,9 +22,6 @@ from jinhua_rs.tasks import Pool, Progress, Task
 
 __all__ = ["DOUBTFUL", "learn", "no_model", "teach"]
 
-_INDICES = ("ndvi", "nbr", "ndmi")
-"""By which it is told whether a sample still looks the same in another year."""
-
 DOUBTFUL = "doubtful.gpkg"
 """Samples to be looked at again, beside the model; the least believed first."""
 
@@ -75,21 +72,10 @@ def learn(grounds: Sequence[Ground], workers: Pool, progress: Progress) -> Path:
         units=features.units(wanted),
         simulated=plan.simulated,
     )
-    table = _laid_over(years, wanted, how)
+    table = landcover.laid_over(years, wanted, how)
     teach(table, wanted, how, folder, options=options, crs=plan.settings.area.crs)
     store.seal(folder, key, {"samples": samples})
     return folder
-
-
-def _laid_over(
-    years: Sequence[pd.DataFrame], wanted: Sequence[str], how: landcover.TrainOptions
-) -> pd.DataFrame:
-    """Join the samples of their own year with those that other years still show alike."""
-    first, *others = landcover.as_first_seen(years, wanted, how) if years[1:] else years
-    by = [name for name in (*_INDICES, landcover.AS_FIRST_SEEN) if name in first]
-    return pd.concat(
-        [first, *(landcover.migrated(first, other, by) for other in others)], ignore_index=True
-    ).drop(columns=landcover.AS_FIRST_SEEN, errors="ignore")
 
 
 def _features(

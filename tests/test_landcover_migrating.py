@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jinhua_rs.landcover import AS_FIRST_SEEN, TrainOptions, as_first_seen, migrated
+from jinhua_rs.landcover import TrainOptions
+from jinhua_rs.landcover.migrating import AS_FIRST_SEEN, as_first_seen, migrated
 
 
 def years(change, land=None):

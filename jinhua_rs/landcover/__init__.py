@@ -2,7 +2,7 @@
 
 from jinhua_rs.landcover.archive import Training
 from jinhua_rs.landcover.card import CanopyTest, LandcoverTest, ModelCard
-from jinhua_rs.landcover.migrating import AS_FIRST_SEEN, as_first_seen, migrated
+from jinhua_rs.landcover.migrating import laid_over
 from jinhua_rs.landcover.model import CURRENT, Model, current, other_versions
 from jinhua_rs.landcover.options import TrainOptions
 from jinhua_rs.landcover.predict import forest_of, predict
@@ -10,7 +10,6 @@ from jinhua_rs.landcover.screening import screen
 from jinhua_rs.landcover.train import train
 
 __all__ = [
-    "AS_FIRST_SEEN",
     "CURRENT",
     "CanopyTest",
     "LandcoverTest",
@@ -18,10 +17,9 @@ __all__ = [
     "ModelCard",
     "TrainOptions",
     "Training",
-    "as_first_seen",
     "current",
     "forest_of",
-    "migrated",
+    "laid_over",
     "other_versions",
     "predict",
     "screen",

@@ -10,11 +10,13 @@ from jinhua_rs.landcover.growing import grown, regressor_of
 from jinhua_rs.landcover.options import TrainOptions
 from jinhua_rs.schema import FOREST_CANOPY
 
-__all__ = ["AS_FIRST_SEEN", "as_first_seen", "migrated"]
+__all__ = ["AS_FIRST_SEEN", "as_first_seen", "laid_over", "migrated"]
 
 AS_FIRST_SEEN = "canopy as first seen"
 """Column: canopy cover as a forest of the samples' own year takes it, whatever the year."""
 
+_INDICES = ("ndvi", "nbr", "ndmi")
+"""By which it is told whether a sample still looks the same in another year."""
 _SIGMA = 1.4826
 """Standard deviation of a normal distribution, in MADs."""
 _FLOOR = 0.02
@@ -24,6 +26,31 @@ _TOGETHER = 0.15
 An index of a class moves by no more than this against all samples, by weather or a late harvest.
 Where it does, the class is no longer there: the one quarry that its samples lie in has greened.
 """
+
+
+def laid_over(
+    years: Sequence[pd.DataFrame], features: Sequence[str], options: TrainOptions
+) -> pd.DataFrame:
+    """
+    Join the samples of their own year with those that other years still show alike.
+
+    Parameters
+    ----------
+    years : sequence of DataFrame
+        Samples with their features in each year, the same by index; the first is their own.
+    features : sequence of str
+    options : TrainOptions
+        Of the forest that looks at all years (:func:`as_first_seen`).
+
+    Returns
+    -------
+    DataFrame
+        Columns as those of ``years``, a row for each sample and year that it is kept in.
+    """
+    first, *others = as_first_seen(years, features, options) if years[1:] else years
+    by = [name for name in (*_INDICES, AS_FIRST_SEEN) if name in first]
+    kept = [first, *(migrated(first, other, by) for other in others)]
+    return pd.concat(kept, ignore_index=True).drop(columns=AS_FIRST_SEEN, errors="ignore")
 
 
 def migrated(

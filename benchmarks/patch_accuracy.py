@@ -124,15 +124,16 @@ def _targets(whole: Scored) -> list[str]:
         "| | wanted | " + " | ".join(groups) + " |",
         "| --- | --- " + "| --- " * len(groups) + "|",
     ]
-    for kind in ("loss", "gain"):
+    for name, kinds in (("patches", ["loss", "gain"]), ("loss", ["loss"]), ("gain", ["gain"])):
+        both = whole.judged[whole.judged["kind"].isin(kinds)]
+        pieces = whole.found[whole.found["kind"].isin(kinds)]
         for size, (precision, recall) in _WANTED.items():
-            told = whole.judged[(whole.judged["kind"] == kind) & (whole.judged["size"] == size)]
-            true = whole.found[(whole.found["kind"] == kind) & (whole.found["m2"] >= SIZES[size])]
+            told, true = both[both["size"] == size], pieces[pieces["m2"] >= SIZES[size]]
             for what, least, hits, table in (
                 ("precision", precision, "right", told), ("recall", recall, "found", true),
             ):  # fmt: skip
                 cells = [_share(choose(table)[hits], least) for choose in groups.values()]
-                lines.append(f"| {kind} {size}, {what} | {least:.2f} | {' | '.join(cells)} |")
+                lines.append(f"| {name} {size}, {what} | {least:.2f} | {' | '.join(cells)} |")
     return lines
 
 

@@ -97,6 +97,17 @@ def test_no_point_is_nearer_to_all_looks_than_the_geometric_median(stack):
     assert excess.max(initial=0) <= TOLERANCE * looks.shape[1]
 
 
+def test_a_search_that_ends_near_a_look_which_is_no_answer_goes_on():
+    rng = np.random.default_rng(330)
+    dates = int(rng.integers(1, 25))
+    looks = np.ascontiguousarray(collinear(rng, dates, 128)).astype(np.int16)
+    use = rng.random((dates, 128)) >= 0.0
+
+    centre = kernels.geomedian(looks, use, TOLERANCE)
+
+    assert (cost(looks, use, centre) - least_cost(looks, use)).max() <= TOLERANCE * dates
+
+
 def one_pixel(*looks):
     stack = np.array(looks, np.int16).T[:, :, np.newaxis]
     return np.ascontiguousarray(stack), np.ones(stack.shape[1:], bool)

@@ -146,5 +146,5 @@ def test_status_tells_failures_in_the_language_that_is_asked_for(world):
 
     assert "瓦片 land/x1：瓦片已损坏" in state.text("zh") and "damaged" not in state.text("zh")
     assert "未采用" in state.text("zh") and "影像合成" in state.text("zh")
-    assert "波段文件 S2A_1/red：no such file" in state.text("zh")
+    assert "波段文件 S2A_1/red：文件缺失（no such file）" in state.text("zh")
     assert "tile land/x1: IntegrityError: damaged" in state.text("en")

@@ -31,6 +31,12 @@ _ITERATIONS = 1000
 """More than needed: of 20,000 pixels of 12 looks half took 6 or fewer, the slowest 45."""
 _ON_A_LOOK = np.float32(1e-4)
 """Squared distance (1e-4 of reflectance, squared) from which y is taken to lie on a look."""
+_NEAR_A_LOOK, _NEARER = np.float32(1), np.float32(1e-2)
+"""
+The same where a search has ended: a step is short from every y so near a look, answer or not,
+for that look pulls most. Only without its pull does it show whether it is the answer; a search
+that goes on takes y to lie on a look from the smaller one.
+"""
 _ROUNDING = np.float32(1 + 5e-7)
 """A sum of distances that is larger by less than this is not larger: float32."""
 _FARTHEST = np.float32(-100)
@@ -95,14 +101,28 @@ def geomedian(looks: Numbers, use: Booleans, bands: tuple[int, ...], tolerance: 
         width = min(LANES, pixels - first)
         used = _load(looks, use, first, values, weight)
         _begin(values[:used], weight, bands, search)
-        for _ in range(_ITERATIONS):
-            _plain_step(values[:used], weight, bands, search)
-            if not _advance(bands, np.float32(tolerance * 1e4), search):
-                break
+        _converge(values[:used], weight, bands, np.float32(tolerance * 1e4), search)
         for band in range(len(bands)):
             for lane in range(width):
                 found[band, first + lane] = search.centre[band * LANES + lane] * np.float32(1e-4)
     return found
+
+
+@compiled
+def _converge(
+    values: Floats, weight: Floats, bands: tuple[int, ...], tolerance: np.float32, search: _Search
+) -> None:
+    """Move the centres until their steps are short, and on from looks that do not hold them."""
+    for _ in range(_ITERATIONS):
+        _plain_step(values, weight, bands, _ON_A_LOOK, search)
+        if not _advance(bands, tolerance, search):
+            break
+    _plain_step(values, weight, bands, _NEAR_A_LOOK, search)
+    if _go_on(tolerance, search):
+        for _ in range(_ITERATIONS):
+            if not _advance(bands, tolerance, search):
+                break
+            _plain_step(values, weight, bands, _NEARER, search)
 
 
 @compiled
@@ -160,7 +180,13 @@ def _begin(values: Floats, weight: Floats, bands: tuple[int, ...], search: _Sear
 
 
 @compiled
-def _plain_step(values: Floats, weight: Floats, bands: tuple[int, ...], search: _Search) -> None:
+def _plain_step(
+    values: Floats,
+    weight: Floats,
+    bands: tuple[int, ...],
+    on_a_look: np.float32,
+    search: _Search,
+) -> None:
     """Find the step of Weiszfeld, Vardi and Zhang from each centre, and the sum of distances."""
     centre, step, pull, held, total = (
         search.centre, search.step, search.pull, search.held, search.total
@@ -176,7 +202,7 @@ def _plain_step(values: Floats, weight: Floats, bands: tuple[int, ...], search: 
                 square += off * off
             share[lane] = square
         for lane in range(LANES):
-            here = share[lane] <= _ON_A_LOOK
+            here = share[lane] <= on_a_look
             distance = np.sqrt(share[lane])
             total[lane] += counts[lane] * distance
             held[lane] += counts[lane] if here else ZERO
@@ -204,6 +230,18 @@ def _hold_back(bands: tuple[int, ...], search: _Search) -> None:
     for lane in range(LANES):
         for band in range(len(bands)):
             step[band * LANES + lane] *= share[lane]
+
+
+@compiled
+def _go_on(tolerance: np.float32, search: _Search) -> bool:
+    """Let those go on that ended near a look which does not hold them; tell whether any does."""
+    going = ZERO
+    for lane in range(LANES):
+        caught = search.held[lane] > 0 and search.length[lane] >= tolerance
+        search.going[lane] = ONE if caught else ZERO
+        search.known[lane] = ZERO
+        going += search.going[lane]
+    return bool(going > 0)
 
 
 @compiled
